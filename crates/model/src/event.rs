@@ -1,0 +1,173 @@
+//! Events as they travel: a block of rows that name each endpoint once.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+use crate::endpoint::EndpointName;
+use crate::vote::Vote;
+
+/// One request that a service answered; its endpoint is an index into the block's [`EventBlock::endpoints`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventRow {
+    /// Index into the endpoints of the block.
+    pub endpoint: u32,
+    /// HTTP status, 100–599.
+    pub status: u16,
+    /// When it happened, in milliseconds since the Unix epoch.
+    pub time_ms: i64,
+    /// How long it took in microseconds, if the service measured it: 0 … 24 h.
+    pub duration_us: Option<u64>,
+}
+
+/// Accepted events with a dictionary of their endpoints. Equal blocks have equal dictionaries in equal order.
+#[derive(Debug, Clone, Default)]
+pub struct EventBlock {
+    endpoints: Vec<EndpointName>,
+    rows: Vec<EventRow>,
+    index: HashTable<u32>,
+}
+
+impl PartialEq for EventBlock {
+    fn eq(&self, other: &Self) -> bool {
+        self.endpoints == other.endpoints && self.rows == other.rows
+    }
+}
+
+impl Eq for EventBlock {}
+
+impl EventBlock {
+    /// An empty block.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one event. The texts must have been parsed ([`crate::Service`], [`crate::Method`],
+    /// [`crate::RouteTemplate`]).
+    pub fn push(&mut self, service: &str, method: &str, route: &str, event: (u16, i64, Option<u64>)) {
+        let endpoint = self.intern(service, method, route);
+        let (status, time_ms, duration_us) = event;
+        self.rows.push(EventRow { endpoint, status, time_ms, duration_us });
+    }
+
+    /// Adds a row whose endpoint is already in the dictionary, as a decoder does.
+    ///
+    /// Returns false, and adds nothing, if the index is out of range.
+    #[must_use]
+    pub fn push_row(&mut self, row: EventRow) -> bool {
+        let known = (row.endpoint as usize) < self.endpoints.len();
+        if known {
+            self.rows.push(row);
+        }
+        known
+    }
+
+    /// The index of an endpoint in this block, added if it is new.
+    pub fn intern(&mut self, service: &str, method: &str, route: &str) -> u32 {
+        let hash = hash_of(service, method, route);
+        let endpoints = &self.endpoints;
+        let same = |i: &u32| {
+            let e = &endpoints[*i as usize];
+            &*e.route == route && &*e.service == service && &*e.method == method
+        };
+        if let Some(i) = self.index.find(hash, same) {
+            return *i;
+        }
+        let i = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
+        self.endpoints.push(EndpointName::new(service, method, route));
+        let endpoints = &self.endpoints;
+        self.index.insert_unique(hash, i, |i| {
+            let e = &endpoints[*i as usize];
+            hash_of(&e.service, &e.method, &e.route)
+        });
+        i
+    }
+
+    /// Appends all events of `other`, in order.
+    pub fn merge(&mut self, other: &Self) {
+        let places: Vec<u32> = other.endpoints.iter().map(|e| self.intern(&e.service, &e.method, &e.route)).collect();
+        self.rows.extend(other.rows.iter().map(|r| EventRow { endpoint: places[r.endpoint as usize], ..*r }));
+    }
+
+    /// The dictionary, in order of first use.
+    #[must_use]
+    pub fn endpoints(&self) -> &[EndpointName] {
+        &self.endpoints
+    }
+
+    /// The events, in the order they were sent.
+    #[must_use]
+    pub fn rows(&self) -> &[EventRow] {
+        &self.rows
+    }
+
+    /// Number of events.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no event.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+fn hash_of(service: &str, method: &str, route: &str) -> u64 {
+    FxBuildHasher.hash_one((service, method, route))
+}
+
+/// What one log entry carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// Request events.
+    Events(EventBlock),
+    /// Votes, in the order they were accepted.
+    Votes(Vec<Vote>),
+}
+
+impl Payload {
+    /// Number of events (a vote is an event).
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Events(block) => block.len(),
+            Self::Votes(votes) => votes.len(),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kept_once() {
+        let mut block = EventBlock::new();
+        for i in 0..1000 {
+            block.push("s", if i % 2 == 0 { "GET" } else { "PUT" }, "/x", (200, i, None));
+        }
+        assert_eq!((block.len(), block.endpoints().len()), (1000, 2));
+    }
+
+    #[test]
+    fn merge_equals_pushing() {
+        let (mut a, mut b, mut both) = (EventBlock::new(), EventBlock::new(), EventBlock::new());
+        for (i, route) in ["/a", "/b", "/a", "/c"].into_iter().enumerate() {
+            let event = (200, i as i64, Some(5));
+            if i < 2 { a.push("s", "GET", route, event) } else { b.push("s", "GET", route, event) }
+            both.push("s", "GET", route, event);
+        }
+        a.merge(&b);
+        assert_eq!(a, both);
+    }
+}

@@ -1,0 +1,31 @@
+//! The nouns of Tally and the arithmetic between them: no I/O, no clock, no async, no environment, no logging.
+//!
+//! Read the modules in this order: an [`event`](EventBlock) names an endpoint and arrives in a block; a
+//! [`shard`](Shard) is the log it goes to and a [`Position`] a place in that log; the [`Fold`] turns entries into a
+//! [`Batch`] of counts with [`Sketch`]es; a [`Window`] asks for them again.
+
+mod limits;
+mod name;
+mod route;
+mod event;
+mod vote;
+mod endpoint;
+mod shard;
+mod position;
+mod sketch;
+mod fold;
+mod batch;
+mod window;
+
+pub use batch::{Anchor, Batch, Crossing, DeadLetter, Totals};
+pub use endpoint::{EndpointId, EndpointName};
+pub use event::{EventBlock, EventRow, Payload};
+pub use fold::{EndpointMinute, Fold, Tally};
+pub use limits::*;
+pub use name::{FieldError, Method, Name, Service, option_name, poll_name, voter_name};
+pub use position::{Position, PositionError, Step, judge};
+pub use route::{RouteTemplate, fold_ids};
+pub use shard::{HASH_NAMES, RequestId, Shard};
+pub use sketch::{RELATIVE_ERROR, Sketch, SketchError};
+pub use vote::Vote;
+pub use window::{Level, Window};

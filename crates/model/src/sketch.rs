@@ -1,0 +1,274 @@
+//! A distribution of durations in few bytes, with a bounded relative error.
+//!
+//! Bins are spaced logarithmically, as in DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile
+//! sketch with relative-error guarantees", VLDB 2019) with γ = (1 + α) / (1 − α): bin 0 holds exactly 0 µs, bin
+//! `k + 1` holds durations in (γ^(k−1), γ^k] µs. Merging adds counts, so it is exact, commutative and associative.
+//!
+//! Encoded, a sketch is a sequence of runs `(n, (bin delta, count) × n)` of LEB128 varints; within a run bins ascend
+//! and the first delta is the bin itself. Two encodings put one behind the other are the encoding of the merged
+//! sketch: a database merges by concatenation.
+
+use std::sync::LazyLock;
+
+use crate::limits::DURATION_US_MAX;
+
+/// α: a quantile is off by at most this share of the true value.
+pub const RELATIVE_ERROR: f64 = 0.01;
+/// γ = (1 + α) / (1 − α); the stored functions know the same number.
+const GAMMA: f64 = (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR);
+/// Number of bins: one for 0, then up to 24 h. `bin_of(DURATION_US_MAX) + 1`, held by a test.
+const BINS: usize = 1262;
+
+/// Upper bounds γ^k of the bins from 1 on, so that every machine puts a duration in the same bin whatever its
+/// logarithm rounds to.
+static UPPER_US: LazyLock<Vec<f64>> =
+    LazyLock::new(|| (0..BINS - 1).map(|k| GAMMA.powi(i32::try_from(k).unwrap_or(i32::MAX))).collect());
+
+/// An encoded sketch is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("damaged sketch at byte {at}")]
+pub struct SketchError {
+    /// Offset of the varint that cannot be.
+    pub at: usize,
+}
+
+/// Counts by bin, ascending, none of them zero.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sketch {
+    bins: Vec<(u16, u64)>,
+}
+
+impl Sketch {
+    /// A sketch of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts one duration in microseconds; above 24 h it counts as 24 h.
+    pub fn insert(&mut self, duration_us: u64) {
+        self.add(bin_of(duration_us), 1);
+    }
+
+    /// Adds `count` to `bin`.
+    fn add(&mut self, bin: u16, count: u64) {
+        match self.bins.binary_search_by_key(&bin, |b| b.0) {
+            Ok(i) => self.bins[i].1 = self.bins[i].1.saturating_add(count),
+            Err(i) => self.bins.insert(i, (bin, count)),
+        }
+    }
+
+    /// Adds all that `other` counted.
+    pub fn merge(&mut self, other: &Self) {
+        for &(bin, count) in &other.bins {
+            self.add(bin, count);
+        }
+    }
+
+    /// Number of durations counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.bins.iter().fold(0, |sum, bin| sum.saturating_add(bin.1))
+    }
+
+    /// The bins that hold something: lower and upper bound in microseconds (lower exclusive; both 0 for exactly 0) and
+    /// the count, ascending.
+    pub fn bins(&self) -> impl Iterator<Item = (f64, f64, u64)> + '_ {
+        self.bins.iter().map(|&(bin, count)| match usize::from(bin) {
+            0 => (0.0, 0.0, count),
+            i => (UPPER_US[i - 1] / GAMMA, UPPER_US[i - 1], count),
+        })
+    }
+
+    /// The `q`-quantile in microseconds, the value of rank ⌈q·n⌉ (at least 1), within [`RELATIVE_ERROR`]; `None` of
+    /// nothing.
+    #[must_use]
+    pub fn quantile_us(&self, q: f64) -> Option<f64> {
+        let count = self.count();
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).max(1);
+        let mut seen = 0_u64;
+        let bin = self.bins.iter().find(|bin| {
+            seen = seen.saturating_add(bin.1);
+            seen >= rank
+        })?;
+        Some(value_us(bin.0))
+    }
+
+    /// One run, or no byte for a sketch of nothing.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(2 + 3 * self.bins.len());
+        if self.bins.is_empty() {
+            return bytes;
+        }
+        push_varint(&mut bytes, self.bins.len() as u64);
+        let mut last = 0;
+        for &(bin, count) in &self.bins {
+            push_varint(&mut bytes, u64::from(bin - last));
+            push_varint(&mut bytes, count);
+            last = bin;
+        }
+        bytes
+    }
+
+    /// Reads an encoded sketch of any number of runs.
+    ///
+    /// # Errors
+    /// [`SketchError`], if the bytes end within a run, a varint is too long, or a bin is out of range.
+    pub fn decode(bytes: &[u8]) -> Result<Self, SketchError> {
+        let mut counts = vec![0_u64; BINS];
+        merge_runs(bytes, &mut counts)?;
+        let held = counts.into_iter().enumerate().filter(|c| c.1 > 0);
+        Ok(Self { bins: held.filter_map(|(bin, count)| Some((u16::try_from(bin).ok()?, count))).collect() })
+    }
+}
+
+fn merge_runs(bytes: &[u8], counts: &mut [u64]) -> Result<(), SketchError> {
+    let mut at = 0;
+    while at < bytes.len() {
+        let mut left = varint(bytes, &mut at)?;
+        let mut bin = 0_u64;
+        while left > 0 {
+            let start = at;
+            bin = bin.saturating_add(varint(bytes, &mut at)?);
+            let count = varint(bytes, &mut at)?;
+            let slot = usize::try_from(bin).ok().and_then(|bin| counts.get_mut(bin));
+            let slot = slot.ok_or(SketchError { at: start })?;
+            *slot = slot.saturating_add(count);
+            left -= 1;
+        }
+    }
+    Ok(())
+}
+
+/// The bin of a duration: the first whose upper bound is not below it.
+fn bin_of(duration_us: u64) -> u16 {
+    if duration_us == 0 {
+        return 0;
+    }
+    #[allow(clippy::cast_precision_loss)] // 24 h in microseconds is far below 2^53
+    let us = duration_us.min(DURATION_US_MAX) as f64;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 <= k < BINS
+    let guess = (us.ln() / GAMMA.ln()) as usize;
+    let upper = &*UPPER_US;
+    let mut k = guess.saturating_sub(1);
+    while k + 1 < upper.len() && upper[k] < us {
+        k += 1;
+    }
+    u16::try_from(k + 1).unwrap_or(u16::MAX)
+}
+
+/// The value that stands for a bin: 2γ^k / (γ + 1), at most α from both bounds.
+fn value_us(bin: u16) -> f64 {
+    match usize::from(bin) {
+        0 => 0.0,
+        i => 2.0 * UPPER_US[i - 1] / (GAMMA + 1.0),
+    }
+}
+
+/// Appends `value` as LEB128.
+fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+/// Reads a LEB128 varint at `*at` and moves behind it.
+fn varint(bytes: &[u8], at: &mut usize) -> Result<u64, SketchError> {
+    let start = *at;
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.get(*at).ok_or(SketchError { at: start })?;
+        *at += 1;
+        let part = u64::from(byte & 0x7f);
+        if part << shift >> shift != part {
+            break;
+        }
+        value |= part << shift;
+        if byte < 0x80 {
+            return Ok(value);
+        }
+    }
+    Err(SketchError { at: start })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn bins_cover_zero_to_a_day() {
+        assert_eq!((bin_of(0), bin_of(1), bin_of(2)), (0, 1, 36));
+        assert_eq!(usize::from(bin_of(DURATION_US_MAX)) + 1, BINS);
+        assert_eq!(bin_of(u64::MAX), bin_of(DURATION_US_MAX));
+    }
+
+    #[test]
+    fn nothing_has_no_quantile() {
+        assert_eq!(Sketch::new().quantile_us(0.5), None);
+        assert!(Sketch::new().encode().is_empty());
+    }
+
+    fn sketch_of(values: &[u64]) -> Sketch {
+        let mut sketch = Sketch::new();
+        values.iter().for_each(|us| sketch.insert(*us));
+        sketch
+    }
+
+    fn durations() -> impl Strategy<Value = u64> {
+        prop_oneof![Just(0), 1..1000_u64, 1..DURATION_US_MAX, Just(DURATION_US_MAX)]
+    }
+
+    fn assert_close(sketch: &Sketch, values: &mut [u64]) -> Result<(), TestCaseError> {
+        values.sort_unstable();
+        for q in [0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0] {
+            let rank = ((q * values.len() as f64).ceil() as usize).max(1);
+            let exact = values[rank - 1] as f64;
+            let found = sketch.quantile_us(q).unwrap();
+            prop_assert!((found - exact).abs() <= exact * RELATIVE_ERROR * (1.0 + 1e-9), "q {q}: {found} for {exact}");
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_are_within_one_percent(mut values in prop::collection::vec(durations(), 1..500)) {
+            assert_close(&sketch_of(&values), &mut values)?;
+        }
+
+        #[test]
+        fn merging_is_concatenation(parts in prop::collection::vec(prop::collection::vec(durations(), 0..60), 1..12)) {
+            let mut bytes = Vec::new();
+            let mut merged = Sketch::new();
+            for part in &parts {
+                bytes.extend(sketch_of(part).encode());
+                merged.merge(&sketch_of(part));
+            }
+            let mut all = parts.concat();
+            prop_assert_eq!(&merged, &sketch_of(&all));
+            prop_assert_eq!(Sketch::decode(&bytes).unwrap(), merged.clone());
+            prop_assert_eq!(Sketch::decode(&merged.encode()).unwrap(), merged.clone());
+            if !all.is_empty() {
+                assert_close(&merged, &mut all)?;
+            }
+        }
+
+        #[test]
+        fn damaged_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Sketch::decode(&bytes);
+        }
+
+        #[test]
+        fn a_cut_run_is_damaged(values in prop::collection::vec(durations(), 1..50), cut in 1..8_usize) {
+            let bytes = sketch_of(&values).encode();
+            let cut = cut.min(bytes.len() - 1);
+            prop_assume!(cut > 0);
+            prop_assert!(Sketch::decode(&bytes[..bytes.len() - cut]).is_err());
+        }
+    }
+}
