@@ -1,0 +1,28 @@
+//! Starts, kills and restarts real servers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
+
+mod postgres;
+mod process;
+mod redis;
+mod shared;
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A temporary directory that every account may pass through.
+fn temporary() -> TempDir {
+    let directory = tempfile::Builder::new().prefix("tally-servers-").tempdir().unwrap();
+    chmod("711", directory.path());
+    directory
+}
+
+fn chmod(mode: &str, path: &Path) {
+    assert!(Command::new("chmod").arg(mode).arg(path).status().unwrap().success());
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
