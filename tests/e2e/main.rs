@@ -1,0 +1,14 @@
+//! The whole of Tally as its users meet it: real binaries, real Redis, real PostgreSQL, HTTP from outside.
+//!
+//! `rooms` holds the walls between the crates; `journey` is a first day with Tally; `bad_input` is in the API's own
+//! tests; `ownership` moves shards between consumers; `recovery` restarts and restores; `import` reads access logs;
+//! `chaos` kills everything at random and then counts.
+
+mod rooms;
+mod system;
+
+mod chaos;
+mod import;
+mod journey;
+mod ownership;
+mod recovery;
