@@ -57,6 +57,16 @@ pub enum Error {
         /// The last lines of its log.
         tail: String,
     },
+    /// A server of an earlier run does not end.
+    #[error(
+        "{program} (process {pid}) was left by an earlier run and cannot be ended: end it by hand, then start again"
+    )]
+    Orphan {
+        /// The names that it may have.
+        program: String,
+        /// Its process id.
+        pid: i32,
+    },
     /// No port could be found, or the one asked for is taken.
     #[error("{0}")]
     Port(String),

@@ -27,5 +27,6 @@ pub use postgres::{Postgres, PostgresOptions};
 pub use process::{Process, tail};
 pub use programs::binary;
 pub use redis::{AppendFsync, Redis, RedisOptions};
+pub use running::stop_marked;
 pub use test_database::TestDatabase;
 pub use test_servers::TestServers;

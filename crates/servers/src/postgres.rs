@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -100,6 +100,11 @@ impl Postgres {
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.process().is_running()
+    }
+
+    /// How the server ended, or `None` while it runs.
+    pub fn exit_status(&self) -> Result<Option<ExitStatus>, Error> {
+        self.process().exit_status()
     }
 
     /// Where its data are: the directory asked for, or the one used in its place.

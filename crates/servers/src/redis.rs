@@ -1,6 +1,7 @@
 //! A private Redis.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -107,6 +108,11 @@ impl Redis {
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.process().is_running()
+    }
+
+    /// How the server ended, or `None` while it runs.
+    pub fn exit_status(&self) -> Result<Option<ExitStatus>, Error> {
+        self.process().exit_status()
     }
 
     /// Where its data are.

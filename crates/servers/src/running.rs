@@ -32,23 +32,29 @@ pub(crate) fn signal_all(processes: &[Pid], signal: Signal) {
 /// Ends every process whose program name is one of `names` and whose data directory is `directory`: servers of an earlier
 /// run whose supervisor was killed. First orderly with `orderly`, then with SIGKILL.
 pub(crate) async fn stop_orphans(names: &[&str], directory: &Path, orderly: Signal) -> Result<(), Error> {
+    stop_all(names, orderly, || servers_on(names, directory)).await
+}
+
+/// Ends (SIGTERM, then SIGKILL) every process whose program name is one of `names` and whose environment holds exactly
+/// `marker`, a `NAME=value`: parts of an earlier run whose supervisor was killed.
+pub async fn stop_marked(names: &[&str], marker: &str) -> Result<(), Error> {
+    let is_marked = |pid: &Pid| has_name(*pid, names) && holds(*pid, "environ", marker.as_bytes());
+    stop_all(names, Signal::TERM, || all().filter(is_marked).collect()).await
+}
+
+async fn stop_all(names: &[&str], orderly: Signal, find: impl Fn() -> Vec<Pid>) -> Result<(), Error> {
     for signal in [orderly, Signal::KILL] {
-        let orphans = servers_on(names, directory);
+        let orphans = find();
         signal_all(&orphans, signal);
         signal_all(&orphans, Signal::CONT);
         let until = Instant::now() + ORPHAN_DEADLINE;
-        while servers_on(names, directory).iter().any(|pid| orphans.contains(pid)) && Instant::now() < until {
+        while find().iter().any(|pid| orphans.contains(pid)) && Instant::now() < until {
             sleep(POLL).await;
         }
     }
-    match servers_on(names, directory).first() {
+    match find().first() {
         None => Ok(()),
-        Some(pid) => Err(Error::Deadline {
-            program: format!("{} (process {pid})", names.join(" or ")),
-            action: "end, although it was left over from an earlier run and was killed,",
-            deadline: ORPHAN_DEADLINE * 2,
-            tail: format!("it still runs on {}", directory.display()),
-        }),
+        Some(pid) => Err(Error::Orphan { program: names.join(" or "), pid: pid.as_raw_nonzero().get() }),
     }
 }
 
@@ -61,20 +67,21 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
 /// change into their data directory, and a process that merely inherited an old process id does neither.
 fn servers_on(names: &[&str], directory: &Path) -> Vec<Pid> {
     let Ok(directory) = directory.canonicalize() else { return Vec::new() };
-    let is_ours = |pid: &Pid| {
-        let process = format!("/proc/{pid}");
-        let name = fs::read_to_string(format!("{process}/comm")).unwrap_or_default();
-        names.contains(&name.trim_end())
-            && state_of(*pid) != Some('Z')
-            && (fs::read_link(format!("{process}/cwd")).is_ok_and(|cwd| cwd == directory)
-                || was_told(&process, &directory))
-    };
-    all().filter(is_ours).collect()
+    let path = directory.as_os_str().as_encoded_bytes();
+    let works_there = |pid: Pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == directory);
+    all().filter(|pid| has_name(*pid, names) && (works_there(*pid) || holds(*pid, "cmdline", path))).collect()
 }
 
-fn was_told(process: &str, directory: &Path) -> bool {
-    let line = fs::read(format!("{process}/cmdline")).unwrap_or_default();
-    line.split(|byte| *byte == 0).any(|argument| argument == directory.as_os_str().as_encoded_bytes())
+/// Whether a process that has not ended runs under one of these names (of which the system keeps 15 letters).
+fn has_name(pid: Pid, names: &[&str]) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    names.contains(&name.trim_end()) && state_of(pid) != Some('Z')
+}
+
+/// Whether one of the zero-ended texts in a file of the process is `wanted`.
+fn holds(pid: Pid, file: &str, wanted: &[u8]) -> bool {
+    let texts = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    texts.split(|byte| *byte == 0).any(|text| text == wanted)
 }
 
 fn all() -> impl Iterator<Item = Pid> {

@@ -5,6 +5,7 @@
 mod postgres;
 mod process;
 mod redis;
+mod run;
 mod shared;
 
 use std::path::Path;
@@ -25,4 +26,8 @@ fn chmod(mode: &str, path: &Path) {
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+fn signal(pid: i32, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap().success());
 }
