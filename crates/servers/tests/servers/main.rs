@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
+mod ordinary_user;
 mod postgres;
 mod process;
 mod redis;
