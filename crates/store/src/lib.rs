@@ -1,1 +1,34 @@
-//! placeholder
+//! Every SQL word of Tally: the schema, the stored functions, and typed callers of both.
+//!
+//! Knows nothing of Redis, of HTTP, or of folding. One PostgreSQL (14 or newer, no extension) holds the position of each
+//! shard and the rollups, and one call moves both: [`Store::apply`]. Read [`Store`] first; then a file for each noun.
+
+mod config;
+mod error;
+mod store;
+mod migrate;
+mod position;
+mod apply;
+mod sketches;
+mod roll_up;
+mod retention;
+mod trim;
+mod lease;
+mod figures;
+mod reads;
+mod evidence;
+mod poll;
+
+pub use apply::Applied;
+pub use config::Config;
+pub use error::{Class, Error};
+pub use evidence::{FoldedRoute, SetAside};
+pub use figures::{EndpointFigures, Figures};
+pub use migrate::{Layout, MigrateSettings, Migrated, SchemaState};
+pub use poll::Poll;
+pub use position::ShardPosition;
+pub use reads::EndpointQuery;
+pub use retention::{Floors, Keep, Maintained};
+pub use roll_up::RolledUp;
+pub use sketches::GrownSketch;
+pub use store::Store;

@@ -1,0 +1,50 @@
+//! Rows of a rollup, added up.
+
+use tally_model::{EndpointId, EndpointName, Sketch};
+
+/// What some endpoint, or several, did in some window.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// All requests.
+    pub requests: u64,
+    /// Requests by status class, 1xx … 5xx.
+    pub status: [u64; 5],
+    /// Requests that had a duration.
+    pub timed: u64,
+    /// Sum of the durations in microseconds.
+    pub duration_sum_us: u64,
+    /// Shortest duration in microseconds; `None` while `timed` is 0.
+    pub duration_min_us: Option<u64>,
+    /// Longest duration in microseconds; `None` while `timed` is 0.
+    pub duration_max_us: Option<u64>,
+    /// Distribution of the durations.
+    pub sketch: Sketch,
+}
+
+impl Figures {
+    /// Adds what `other` counted.
+    pub fn add(&mut self, other: &Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        (0..5).for_each(|i| self.status[i] = self.status[i].saturating_add(other.status[i]));
+        self.timed = self.timed.saturating_add(other.timed);
+        self.duration_sum_us = self.duration_sum_us.saturating_add(other.duration_sum_us);
+        let both = |a: Option<u64>, b: Option<u64>, pick: fn(u64, u64) -> u64| match (a, b) {
+            (Some(a), Some(b)) => Some(pick(a, b)),
+            (a, b) => a.or(b),
+        };
+        self.duration_min_us = both(self.duration_min_us, other.duration_min_us, u64::min);
+        self.duration_max_us = both(self.duration_max_us, other.duration_max_us, u64::max);
+        self.sketch.merge(&other.sketch);
+    }
+}
+
+/// The figures of one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointFigures {
+    /// Its id.
+    pub id: EndpointId,
+    /// Its name; `<other>` stands for what met the limits of admission.
+    pub name: EndpointName,
+    /// What it did.
+    pub figures: Figures,
+}
