@@ -1,0 +1,41 @@
+# Everything a developer types. `make help` lists it.
+
+# Port of the HTTP API, and directory of data and logs, of `make run`.
+PORT ?= 8080
+DATA ?= .tally
+# How long `make chaos` kills processes, in seconds.
+CHAOS_SECONDS ?= 600
+
+target = $$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+bins = cargo build --release --workspace --bins
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test chaos lint prerequisites
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
+
+run: prerequisites ## Run all of Tally, with its own Redis and PostgreSQL, until Ctrl-C (PORT=8080 DATA=.tally)
+	$(bins)
+	@exec "$(target)/release/tally-servers" run --data "$(DATA)" --port "$(PORT)"
+
+demo: prerequisites ## Post lively traffic to a running Tally (PORT=8080)
+	$(bins)
+	@exec "$(target)/release/tally" demo --to "http://127.0.0.1:$(PORT)"
+
+test: prerequisites ## Run every test, against real servers
+	cargo build --workspace --bins --tests
+	cargo test --workspace
+
+chaos: prerequisites ## Kill everything at random for long, then count (CHAOS_SECONDS=600)
+	cargo build --workspace --bins --tests
+	TALLY_CHAOS_SECONDS="$(CHAOS_SECONDS)" cargo test --workspace --test e2e chaos -- --nocapture --include-ignored
+
+lint: prerequisites ## Check format, lints, licences and sources of dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	scripts/install-cargo-deny
+	cargo deny --locked check licenses bans sources
+
+prerequisites: ## Install what is missing (Debian and its kin), or name it
+	@scripts/install-prerequisites
