@@ -1,8 +1,38 @@
-//! The packed form of a payload: columns and dictionaries.
+//! The packed form of a payload: names once, then a column for each field.
+//!
+//! ```text
+//! payload = crc32 (4 bytes, little-endian, over kind, format and rest), rest
+//! rest    = body                                  format 1
+//!         = varint length of body, zstd of body   format 2
+//! ```
+//!
+//! The bodies are described in `events.rs` and `votes.rs`. Integers are LEB128 varints, signed ones zigzag. A decoder
+//! refuses what an encoder would not have written: the checksum finds damage, the ranges find mistakes.
+
+mod events;
+mod pack;
+mod votes;
+
+use std::cell::RefCell;
 
 use tally_model::Payload;
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::entry::Kind;
+use pack::{Unpack, push_varint};
+
+/// The body as it is.
+const PLAIN: u8 = 1;
+/// The body compressed with zstd.
+const ZSTD: u8 = 2;
+/// Shorter bodies are not tried: zstd's own frame eats what it could save (measured: below this it saved under 10 %).
+const COMPRESS_BYTES_MIN: usize = 256;
+/// Level of zstd. Measured at 1,000 events: level 3 is 2 % smaller than 1 and takes 1.4 times as long.
+const ZSTD_LEVEL: i32 = 1;
+/// Longest body in bytes; a client's request is at most half of it before it is packed.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most events in one entry. A request has fewer; this bounds what a decoder allocates.
+pub(crate) const ENTRY_EVENTS_MAX: usize = 65_536;
 
 /// A payload that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,18 +52,83 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
 }
 
-/// Packs a payload.
+/// Packs a payload; compressed when that saves at least a tenth.
 #[must_use]
 pub fn encode(payload: &Payload) -> Encoded {
-    let _ = payload;
-    unimplemented!()
+    let (kind, body) = match payload {
+        Payload::Events(block) => (Kind::Events, events::pack(block)),
+        Payload::Votes(votes) => (Kind::Votes, votes::pack(votes)),
+    };
+    let events = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let (format, rest) = compressed(&body).map_or((PLAIN, body), |smaller| (ZSTD, smaller));
+    let mut bytes = Vec::with_capacity(4 + rest.len());
+    bytes.extend(checksum(kind, format, &rest).to_le_bytes());
+    bytes.extend(rest);
+    Encoded { kind, format, events, bytes }
 }
 
 /// Unpacks a payload; `kind` and `format` are those of its entry.
 ///
 /// # Errors
-/// [`CodecError`] for anything that [`encode`] does not make.
+/// [`CodecError`] for anything that [`encode`] does not make. Allocates at most a small multiple of 16 MiB, whatever the
+/// payload says.
 pub fn decode(kind: Kind, format: u8, payload: &[u8]) -> Result<Payload, CodecError> {
-    let _ = (kind, format, payload);
-    unimplemented!()
+    let (sum, rest) = payload.split_first_chunk::<4>().ok_or(CodecError("shorter than its checksum"))?;
+    if u32::from_le_bytes(*sum) != checksum(kind, format, rest) {
+        return Err(CodecError("the checksum differs"));
+    }
+    match format {
+        PLAIN => unpack(kind, rest),
+        ZSTD => unpack(kind, &decompressed(rest)?),
+        _ => Err(CodecError("unknown format")),
+    }
 }
+
+fn unpack(kind: Kind, body: &[u8]) -> Result<Payload, CodecError> {
+    let mut body = Unpack::new(body);
+    let payload = match kind {
+        Kind::Events => Payload::Events(events::unpack(&mut body)?),
+        Kind::Votes => Payload::Votes(votes::unpack(&mut body)?),
+    };
+    body.end()?;
+    Ok(payload)
+}
+
+fn checksum(kind: Kind, format: u8, rest: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&[kind.byte(), format]);
+    hasher.update(rest);
+    hasher.finalize()
+}
+
+fn compressed(body: &[u8]) -> Option<Vec<u8>> {
+    thread_local! {
+        // A context is 100s of kB and slow to make.
+        static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(ZSTD_LEVEL).ok());
+    }
+    if !(COMPRESS_BYTES_MIN..=BODY_BYTES_MAX).contains(&body.len()) {
+        return None;
+    }
+    let frame = COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(body).ok())?;
+    if frame.len() + body.len() / 10 >= body.len() {
+        return None;
+    }
+    let mut rest = Vec::with_capacity(frame.len() + 4);
+    push_varint(&mut rest, body.len() as u64);
+    rest.extend(frame);
+    Some(rest)
+}
+
+fn decompressed(rest: &[u8]) -> Result<Vec<u8>, CodecError> {
+    thread_local! {
+        static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
+    }
+    let mut unpack = Unpack::new(rest);
+    let length = unpack.count(BODY_BYTES_MAX)?;
+    let frame = unpack.rest();
+    let body = DECOMPRESSOR.with_borrow_mut(|decompressor| decompressor.as_mut()?.decompress(frame, length).ok());
+    body.filter(|body| body.len() == length).ok_or(CodecError("zstd refuses it"))
+}
+
+#[cfg(test)]
+mod tests;

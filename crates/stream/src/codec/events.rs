@@ -1,0 +1,175 @@
+//! The body of a block of events.
+//!
+//! ```text
+//! services, methods   count, texts                       distinct, in order of first use
+//! endpoints           count, (service, method, route)…   indexes into the two above; the route is a text
+//! statuses            count, values                      distinct, in order of first use
+//! rows                count
+//! endpoint column     index…                             absent when there is one endpoint
+//! status column       index…                             absent when there is one status
+//! time column         zigzag differences in ms
+//! duration column     a byte: 0 no row has one, 1 all have, 2 a bitmap says which (lowest bit first); then µs…
+//! ```
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use tally_model::{DURATION_US_MAX, EventBlock, EventRow, Method, RouteTemplate, Service};
+
+use super::pack::{Unpack, push_text, push_times, push_varint};
+use super::{CodecError, ENTRY_EVENTS_MAX};
+
+const DURATIONS_NONE: u8 = 0;
+const DURATIONS_ALL: u8 = 1;
+const DURATIONS_SOME: u8 = 2;
+/// Number of valid statuses, 100–599.
+const STATUSES_MAX: usize = 500;
+
+pub(super) fn pack(block: &EventBlock) -> Vec<u8> {
+    let mut body = Vec::with_capacity(64 + block.endpoints().len() * 48 + block.len() * 8);
+    pack_endpoints(&mut body, block);
+    let statuses = distinct(block.rows().iter().map(|row| row.status));
+    push_varint(&mut body, statuses.order.len() as u64);
+    statuses.order.iter().for_each(|status| push_varint(&mut body, u64::from(*status)));
+    push_varint(&mut body, block.len() as u64);
+    if block.endpoints().len() > 1 {
+        block.rows().iter().for_each(|row| push_varint(&mut body, u64::from(row.endpoint)));
+    }
+    if statuses.order.len() > 1 {
+        statuses.indexes.iter().for_each(|index| push_varint(&mut body, *index));
+    }
+    push_times(&mut body, block.rows().iter().map(|row| row.time_ms));
+    pack_durations(&mut body, block.rows());
+    body
+}
+
+/// Values in order of first use, and for each occurrence its place among them.
+struct Distinct<T> {
+    order: Vec<T>,
+    indexes: Vec<u64>,
+}
+
+fn distinct<T: Eq + Hash + Copy>(values: impl Iterator<Item = T>) -> Distinct<T> {
+    let mut places: HashMap<T, u64> = HashMap::new();
+    let mut found = Distinct { order: Vec::new(), indexes: Vec::with_capacity(values.size_hint().0) };
+    for value in values {
+        let next = found.order.len() as u64;
+        let place = *places.entry(value).or_insert(next);
+        if place == next {
+            found.order.push(value);
+        }
+        found.indexes.push(place);
+    }
+    found
+}
+
+fn pack_endpoints(body: &mut Vec<u8>, block: &EventBlock) {
+    let services = distinct(block.endpoints().iter().map(|endpoint| &*endpoint.service));
+    let methods = distinct(block.endpoints().iter().map(|endpoint| &*endpoint.method));
+    for names in [&services, &methods] {
+        push_varint(body, names.order.len() as u64);
+        names.order.iter().for_each(|name| push_text(body, name));
+    }
+    push_varint(body, block.endpoints().len() as u64);
+    for ((endpoint, service), method) in block.endpoints().iter().zip(&services.indexes).zip(&methods.indexes) {
+        push_varint(body, *service);
+        push_varint(body, *method);
+        push_text(body, &endpoint.route);
+    }
+}
+
+fn pack_durations(body: &mut Vec<u8>, rows: &[EventRow]) {
+    let timed = rows.iter().filter(|row| row.duration_us.is_some()).count();
+    body.push(match timed {
+        0 => DURATIONS_NONE,
+        all if all == rows.len() => DURATIONS_ALL,
+        _ => DURATIONS_SOME,
+    });
+    if timed > 0 && timed < rows.len() {
+        let bit = |i: usize, row: &EventRow| u8::from(row.duration_us.is_some()) << i;
+        body.extend(rows.chunks(8).map(|rows| rows.iter().enumerate().fold(0, |byte, (i, row)| byte | bit(i, row))));
+    }
+    rows.iter().filter_map(|row| row.duration_us).for_each(|us| push_varint(body, us));
+}
+
+pub(super) fn unpack(body: &mut Unpack<'_>) -> Result<EventBlock, CodecError> {
+    let mut block = EventBlock::new();
+    unpack_endpoints(body, &mut block)?;
+    let statuses = unpack_statuses(body)?;
+    let rows = body.count_of_bytes(ENTRY_EVENTS_MAX)?;
+    let endpoints = unpack_indexes(body, rows, block.endpoints().len())?;
+    let status_of = unpack_indexes(body, rows, statuses.len())?;
+    let times = body.times(rows)?;
+    let durations = unpack_durations(body, rows)?;
+    for i in 0..rows {
+        let status = *statuses.get(status_of[i] as usize).ok_or(CodecError("a row without a status"))?;
+        let row = EventRow { endpoint: endpoints[i], status, time_ms: times[i], duration_us: durations[i] };
+        if !block.push_row(row) {
+            return Err(CodecError("a row without an endpoint"));
+        }
+    }
+    Ok(block)
+}
+
+fn unpack_endpoints(body: &mut Unpack<'_>, block: &mut EventBlock) -> Result<(), CodecError> {
+    let services = body.texts(ENTRY_EVENTS_MAX)?;
+    let methods = body.texts(ENTRY_EVENTS_MAX)?;
+    let valid = services.iter().all(|name| Service::parse(name).is_ok())
+        && methods.iter().all(|name| Method::parse(name).is_ok());
+    if !valid {
+        return Err(CodecError("a name is not valid"));
+    }
+    let count = body.count_of_bytes(ENTRY_EVENTS_MAX)?;
+    for i in 0..count {
+        let service = name_at(body, &services)?;
+        let method = name_at(body, &methods)?;
+        let route = RouteTemplate::parse(body.text()?).map_err(|_| CodecError("a route is not valid"))?;
+        if block.intern(service, method, route.as_str()) as usize != i {
+            return Err(CodecError("an endpoint stands twice"));
+        }
+    }
+    Ok(())
+}
+
+fn name_at<'a>(body: &mut Unpack<'_>, names: &[&'a str]) -> Result<&'a str, CodecError> {
+    let index = usize::try_from(body.varint()?).unwrap_or(usize::MAX);
+    names.get(index).copied().ok_or(CodecError("a name is missing"))
+}
+
+fn unpack_statuses(body: &mut Unpack<'_>) -> Result<Vec<u16>, CodecError> {
+    let count = body.count_of_bytes(STATUSES_MAX)?;
+    let status = |_| match u16::try_from(body.varint()?) {
+        Ok(status @ 100..=599) => Ok(status),
+        _ => Err(CodecError("a status is not within 100 to 599")),
+    };
+    (0..count).map(status).collect()
+}
+
+/// A column of indexes below `choices`; it is absent when there is no choice.
+fn unpack_indexes(body: &mut Unpack<'_>, rows: usize, choices: usize) -> Result<Vec<u32>, CodecError> {
+    if choices <= 1 {
+        return Ok(vec![0; rows]);
+    }
+    let index = |_| match u32::try_from(body.varint()?) {
+        Ok(index) if (index as usize) < choices => Ok(index),
+        _ => Err(CodecError("an index is beyond its dictionary")),
+    };
+    (0..rows).map(index).collect()
+}
+
+fn unpack_durations(body: &mut Unpack<'_>, rows: usize) -> Result<Vec<Option<u64>>, CodecError> {
+    let present: &[u8] = match body.byte()? {
+        DURATIONS_NONE => return Ok(vec![None; rows]),
+        DURATIONS_ALL => &[],
+        DURATIONS_SOME => body.take(rows.div_ceil(8))?,
+        _ => return Err(CodecError("unknown form of durations")),
+    };
+    let duration = |i: usize| {
+        if present.get(i / 8).is_some_and(|byte| byte >> (i % 8) & 1 == 0) {
+            return Ok(None);
+        }
+        let us = body.varint()?;
+        if us <= DURATION_US_MAX { Ok(Some(us)) } else { Err(CodecError("a duration is above 24 hours")) }
+    };
+    (0..rows).map(duration).collect()
+}

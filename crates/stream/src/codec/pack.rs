@@ -1,0 +1,116 @@
+//! The smallest parts: varints and texts.
+
+use super::CodecError;
+
+/// Appends `value` as LEB128.
+pub(super) fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+/// Appends a signed number so that small ones of both signs are short.
+pub(super) fn push_zigzag(bytes: &mut Vec<u8>, value: i64) {
+    push_varint(bytes, (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned());
+}
+
+/// Appends a text with its length.
+pub(super) fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    push_varint(bytes, text.len() as u64);
+    bytes.extend(text.as_bytes());
+}
+
+/// Appends times as the differences between them.
+pub(super) fn push_times(bytes: &mut Vec<u8>, times: impl Iterator<Item = i64>) {
+    let mut before = 0_i64;
+    for time in times {
+        push_zigzag(bytes, time.wrapping_sub(before));
+        before = time;
+    }
+}
+
+/// Reads what the functions above wrote.
+pub(super) struct Unpack<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Unpack<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// All that is left.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.bytes)
+    }
+
+    pub(super) fn end(&self) -> Result<(), CodecError> {
+        if self.bytes.is_empty() { Ok(()) } else { Err(CodecError("something follows the end")) }
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, CodecError> {
+        let (first, rest) = self.bytes.split_first().ok_or(CodecError("it ends early"))?;
+        self.bytes = rest;
+        Ok(*first)
+    }
+
+    pub(super) fn varint(&mut self) -> Result<u64, CodecError> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let part = u64::from(byte & 0x7f);
+            if part << shift >> shift != part {
+                break;
+            }
+            value |= part << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(CodecError("a number is too long"))
+    }
+
+    pub(super) fn zigzag(&mut self) -> Result<i64, CodecError> {
+        let value = self.varint()?;
+        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+    }
+
+    /// A number of things, at most `max`.
+    pub(super) fn count(&mut self, max: usize) -> Result<usize, CodecError> {
+        let count = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
+        if count <= max { Ok(count) } else { Err(CodecError("a count is too large")) }
+    }
+
+    /// A number of things that take at least a byte each of what is left, and at most `max`.
+    pub(super) fn count_of_bytes(&mut self, max: usize) -> Result<usize, CodecError> {
+        let count = self.count(max)?;
+        if count <= self.bytes.len() { Ok(count) } else { Err(CodecError("a count is beyond the end")) }
+    }
+
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
+        let (taken, rest) = self.bytes.split_at_checked(length).ok_or(CodecError("it ends early"))?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    pub(super) fn text(&mut self) -> Result<&'a str, CodecError> {
+        let length = self.count(self.bytes.len())?;
+        std::str::from_utf8(self.take(length)?).map_err(|_| CodecError("a text is not UTF-8"))
+    }
+
+    pub(super) fn texts(&mut self, max: usize) -> Result<Vec<&'a str>, CodecError> {
+        let count = self.count_of_bytes(max)?;
+        (0..count).map(|_| self.text()).collect()
+    }
+
+    pub(super) fn times(&mut self, count: usize) -> Result<Vec<i64>, CodecError> {
+        let mut before = 0_i64;
+        let next = |_| {
+            before = before.wrapping_add(self.zigzag()?);
+            Ok(before)
+        };
+        (0..count).map(next).collect()
+    }
+}
