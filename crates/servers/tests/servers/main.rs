@@ -12,6 +12,7 @@ mod shared;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A temporary directory that every account may pass through.
@@ -29,6 +30,6 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-fn signal(pid: i32, name: &str) {
-    assert!(Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap().success());
+fn signal(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use tally_servers::{Process, free_port, stop_marked};
 use tempfile::TempDir;
 
@@ -125,7 +126,7 @@ async fn after_a_kill_of_the_run_the_next_one_starts() {
     assert_eq!(ask(stage.redis_port(), "SET color teal").unwrap(), "+OK\r\n");
     let pid = i32::try_from(first.process.pid()).unwrap();
     // Only the run itself, as an operator's kill -9 would: not its children, as `kill9` does.
-    signal(pid, "KILL");
+    signal(pid, Signal::KILL);
     first.process.wait(SOON).await.unwrap();
     let second = stage.run("second");
     second.says("ready ").await;
@@ -138,11 +139,11 @@ async fn a_part_that_dies_is_started_again() {
     let run = stage.run("run");
     run.says("ready ").await;
     let api: i32 = fs::read_to_string(stage.path("tally-api.pid")).unwrap().parse().unwrap();
-    signal(api, "KILL");
+    signal(api, Signal::KILL);
     run.says("api ended (signal: 9 (SIGKILL)) and was started again").await;
     let lock = stage.path("data/postgres/postmaster.pid");
     let postgres = fs::read_to_string(lock).unwrap().lines().next().unwrap().parse().unwrap();
-    signal(postgres, "KILL");
+    signal(postgres, Signal::KILL);
     run.says("postgres ended (signal: 9 (SIGKILL)) and was started again").await;
     assert_eq!(ask(stage.redis_port(), "SHUTDOWN").unwrap(), "");
     run.says("redis ended (exit status: 0) and was started again").await;
