@@ -16,6 +16,9 @@ pub(crate) const SUPERUSER: &str = "tally";
 /// Where data go when PostgreSQL's account cannot enter the directory asked for.
 const ELSEWHERE: &str = "/var/lib/tally";
 
+/// The end of the name of the file that says where; it stands beside the directory asked for.
+pub(crate) const ELSEWHERE_SUFFIX: &str = ".elsewhere";
+
 /// The superuser's password, kept inside the data directory with its protection.
 const PASSWORD_FILE: &str = "tally.password";
 
@@ -32,8 +35,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Finds the cluster of `wanted`, or makes it. Where another directory must be used, it is derived from the path, so
-    /// that the next run finds it again.
+    /// Finds the cluster of `wanted`, or makes it.
     pub(crate) async fn open(wanted: &Path, durable: bool, log: &Path) -> Result<Cluster, Error> {
         directory::create_parents(wanted)?;
         let account = Account::for_postgres(wanted)?;
@@ -51,9 +53,13 @@ impl Cluster {
 /// The directory to use for the one that is wanted, made when missing.
 fn place(wanted: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
     let parent = wanted.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let full = directory::absolute(parent)?.join(wanted.file_name().unwrap_or_default());
-    let usable = match account {
-        Some(account) if !account.can_enter(&directory::absolute(parent)?) => elsewhere(&full),
+    let parent = directory::absolute(parent)?;
+    let full = parent.join(wanted.file_name().unwrap_or_default());
+    let choice = full.with_file_name(format!("{}{ELSEWHERE_SUFFIX}", full.file_name().unwrap_or_default().display()));
+    let chosen = fs::read_to_string(&choice).ok().map(PathBuf::from);
+    let usable = match (chosen.filter(|path| path.parent() == Some(Path::new(ELSEWHERE))), account) {
+        (Some(chosen), _) => chosen,
+        (_, Some(account)) if !account.can_enter(&parent) => choose_elsewhere(&choice)?,
         _ => full,
     };
     let directory = directory::create_private(&usable)?;
@@ -66,12 +72,12 @@ fn place(wanted: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
     Ok(directory)
 }
 
-/// A directory named by a hash (FNV-1a: the same with every build) of the path that cannot be used.
-fn elsewhere(path: &Path) -> PathBuf {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, fold);
-    Path::new(ELSEWHERE).join(format!("{hash:016x}"))
+/// A directory to use in place of one that cannot be. The file `choice`, beside the latter, remembers it: whoever removes
+/// the whole starts afresh, and what is moved is found again.
+fn choose_elsewhere(choice: &Path) -> Result<PathBuf, Error> {
+    let path = Path::new(ELSEWHERE).join(random_hex()?);
+    fs::write(choice, path.as_os_str().as_encoded_bytes()).map_err(Error::path("write", choice))?;
+    Ok(path)
 }
 
 /// The major version that made the data, or `None` when there are none yet.
@@ -93,7 +99,7 @@ async fn initialise(
     }
     directory::create_private(&draft)?;
     let password_file = draft.with_extension("password");
-    let password = generate_password()?;
+    let password = random_hex()?;
     write_private(&password_file, &password)?;
     if let Some(account) = account {
         account.own(&draft)?;
@@ -136,7 +142,7 @@ async fn run_initdb(
 }
 
 /// 128 random bits in hexadecimal, which no URL needs to escape.
-fn generate_password() -> Result<String, Error> {
+fn random_hex() -> Result<String, Error> {
     let source = "/dev/urandom";
     let mut bytes = [0; 16];
     File::open(source).and_then(|mut file| file.read_exact(&mut bytes)).map_err(Error::path("read", source))?;

@@ -23,6 +23,7 @@ enum Command {
     /// also after a crash. A part that dies is started again. Ctrl-C (or SIGTERM) stops all in order; a second one hurries.
     ///
     /// The parts inherit the environment: TALLY_* settings of yours reach them, except the addresses, which are set here.
+    /// For other tools the addresses are in DATA/env: `set -a; . .tally/env`.
     Run(RunArguments),
 }
 

@@ -1,14 +1,14 @@
 //! Free TCP ports on 127.0.0.1 that stay ours for the life of the process.
 
 use std::collections::HashMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use crate::Error;
+use crate::{Error, directory};
 
 /// Below the range that systems hand to outgoing connections (32768 and up on Linux): such a connection could otherwise
 /// take a server's port between its kill and its restart.
@@ -50,11 +50,14 @@ pub(crate) fn require_free(port: u16) -> Result<(), Error> {
     Err(Error::Port(format!("port {port} of 127.0.0.1 is taken by another program")))
 }
 
+/// The directory of the locks. One that somebody else made is refused: we would write where its links lead.
 fn reservations() -> Result<PathBuf, Error> {
     let user = rustix::process::geteuid().as_raw();
-    let directory = std::env::temp_dir().join(format!("tally-ports-{user}"));
-    fs::create_dir_all(&directory).map_err(Error::path("create", &directory))?;
-    Ok(directory)
+    let path = directory::create_private(&std::env::temp_dir().join(format!("tally-ports-{user}")))?;
+    match directory::owner(&path) {
+        Some(owner) if owner != user => Err(Error::ForeignDirectory { path, owner }),
+        _ => Ok(path),
+    }
 }
 
 fn reserve(port: u16, path: PathBuf) -> Result<bool, Error> {

@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use crate::cluster::ELSEWHERE_SUFFIX;
 use crate::postgres::POSTGRES_NAMES;
 use crate::redis::REDIS_NAMES;
 use crate::test_database::{self, TestDatabase};
@@ -156,7 +157,8 @@ async fn sweep() {
 /// servers a moment to end too, and removes the directory.
 fn remove_at_exit(directory: &Path) -> Result<(), Error> {
     let mut command = Command::new("sh");
-    command.args(["-c", "cat > /dev/null; sleep 1; rm -rf \"$1\"", "tally-test-cleaner"]).arg(directory);
+    let script = "cat > /dev/null; sleep 1; cat \"$1\"/*$2 2> /dev/null | xargs -r rm -rf; rm -rf \"$1\"";
+    command.args(["-c", script, "tally-test-cleaner"]).arg(directory).arg(ELSEWHERE_SUFFIX);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).current_dir("/");
     let child = spawner::spawn(command).map_err(Error::process("start", "sh"))?;
     // The pipe must stay open until the process ends, and only then be closed by the system.

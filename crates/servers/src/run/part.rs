@@ -88,9 +88,9 @@ impl Part {
     pub(super) async fn keep(&self) {
         let mut ends = 0;
         let mut since = Instant::now();
-        for look in 1_u32.. {
+        for look in (1..=LOG_LOOKS).cycle() {
             sleep(WATCH_INTERVAL).await;
-            if look.is_multiple_of(LOG_LOOKS) {
+            if look == LOG_LOOKS {
                 log::bound(self.log());
             }
             if self.is_running() {

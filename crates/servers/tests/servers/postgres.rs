@@ -146,6 +146,14 @@ async fn a_parent_that_its_account_cannot_enter_means_another_directory() {
     assert_eq!(colors(&again).await, "grey");
     again.stop().await.unwrap();
     fs::remove_dir_all(elsewhere).unwrap();
+
+    // Who removes the directory has removed the data.
+    fs::remove_dir_all(&closed).unwrap();
+    fs::create_dir(&closed).unwrap();
+    chmod("700", &closed);
+    let afresh = started(&closed).await;
+    assert_eq!(afresh.psql("postgres", "SELECT count(*) FROM pg_tables WHERE tablename = 'kept'").await.unwrap(), "0");
+    fs::remove_dir_all(afresh.data_dir()).unwrap();
 }
 
 /// Root finds what an ordinary user's run left, and runs PostgreSQL as that user.
