@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::process::Launch;
+use crate::running::REDIS_PID_FILE;
 use crate::{Error, Process, directory, free_port, ports, programs, running};
 
 /// How long a start may take; most of it would be reading a large append-only file.
@@ -178,7 +179,8 @@ async fn launch(directory: &Path, log: &Path, port: u16, options: &RedisOptions)
 
 fn arguments(directory: &Path, port: u16, options: &RedisOptions) -> Vec<String> {
     let port = port.to_string();
-    let directory = directory.to_string_lossy();
+    let pid_file = directory.join(REDIS_PID_FILE);
+    let (directory, pid_file) = (directory.to_string_lossy(), pid_file.to_string_lossy());
     let maxmemory = options.maxmemory_bytes.unwrap_or(0).to_string();
     let settings = [
         ("--port", port.as_str()),
@@ -186,6 +188,7 @@ fn arguments(directory: &Path, port: u16, options: &RedisOptions) -> Vec<String>
         ("--protected-mode", "yes"),
         ("--daemonize", "no"),
         ("--dir", &directory),
+        ("--pidfile", &pid_file),
         ("--save", ""),
         ("--appendonly", "yes"),
         ("--appendfsync", options.append_fsync.word()),

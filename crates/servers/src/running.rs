@@ -1,9 +1,10 @@
 //! What `/proc` knows about running processes: children, and servers that still run on a data directory.
 //!
-//! On systems without `/proc` nothing is found, and the servers' own checks must do.
+//! On systems without `/proc` servers are found by their pid files, and children are not found.
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -16,6 +17,12 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// How long an orphan may take to end after an orderly request, and again after SIGKILL.
 const ORPHAN_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Where servers note their process id, in their data directory; the first line is the number.
+const PID_FILES: [&str; 2] = [REDIS_PID_FILE, "postmaster.pid"];
+
+/// Where we tell Redis to note it.
+pub(crate) const REDIS_PID_FILE: &str = "redis.pid";
 
 /// The direct children of a process.
 pub(crate) fn children(parent: Pid) -> Vec<Pid> {
@@ -67,9 +74,24 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
 /// change into their data directory, and a process that merely inherited an old process id does neither.
 fn servers_on(names: &[&str], directory: &Path) -> Vec<Pid> {
     let Ok(directory) = directory.canonicalize() else { return Vec::new() };
+    if !Path::new("/proc/self").exists() {
+        return by_pid_files(names, &directory);
+    }
     let path = directory.as_os_str().as_encoded_bytes();
     let works_there = |pid: Pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == directory);
     all().filter(|pid| has_name(*pid, names) && (works_there(*pid) || holds(*pid, "cmdline", path))).collect()
+}
+
+/// The processes that the servers' own pid files in `directory` name, as far as they run under one of `names`.
+fn by_pid_files(names: &[&str], directory: &Path) -> Vec<Pid> {
+    let first_line = |file| fs::read_to_string(directory.join(file)).ok()?.lines().next()?.trim().parse().ok();
+    let pids = PID_FILES.into_iter().filter_map(first_line).filter_map(Pid::from_raw);
+    pids.filter(|pid| {
+        let output = Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).stderr(Stdio::null()).output();
+        let name = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        Path::new(name.trim_end()).file_name().is_some_and(|name| names.iter().any(|wanted| *wanted == name))
+    })
+    .collect()
 }
 
 /// Whether a process that has not ended runs under one of these names (of which the system keeps 15 letters).
@@ -101,4 +123,22 @@ fn state_of(pid: Pid) -> Option<char> {
 fn stat(pid: Pid) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(stat.rsplit_once(") ")?.1.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_file_counts_only_with_the_name_of_a_server() {
+        if Command::new("ps").output().is_err() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let own = std::process::id();
+        fs::write(directory.path().join(REDIS_PID_FILE), format!("{own}\n")).unwrap();
+        let name = fs::read_to_string("/proc/self/comm").unwrap();
+        assert_eq!(by_pid_files(&[name.trim()], directory.path()).len(), 1);
+        assert_eq!(by_pid_files(&["redis-server"], directory.path()).len(), 0);
+    }
 }

@@ -32,6 +32,18 @@ const SWEEP_MAX: usize = 64;
 /// How old a directory must be to be swept: a younger one may belong to a process that is about to lock it.
 const SWEEP_AGE_MIN: Duration = Duration::from_secs(10);
 
+/// What the cleaner runs once its input ends. Where Linux ends the servers with us there is no pid file left after the
+/// second; elsewhere it is the cleaner that ends them.
+const CLEANER: &str = r#"
+cat > /dev/null
+sleep 1
+if [ ! -e /proc/self ]; then
+    for file in "$1"/*/redis.pid "$1"/*/postmaster.pid; do kill -9 "$(head -n 1 "$file")"; done
+fi
+cat "$1"/*"$2" 2> /dev/null | xargs rm -rf
+rm -rf "$1"
+"#;
+
 static SHARED: OnceCell<TestServers> = OnceCell::const_new();
 
 /// The servers that the tests of one process share. They start when first asked for and end with the process, also when
@@ -157,8 +169,7 @@ async fn sweep() {
 /// servers a moment to end too, and removes the directory.
 fn remove_at_exit(directory: &Path) -> Result<(), Error> {
     let mut command = Command::new("sh");
-    let script = "cat > /dev/null; sleep 1; cat \"$1\"/*$2 2> /dev/null | xargs -r rm -rf; rm -rf \"$1\"";
-    command.args(["-c", script, "tally-test-cleaner"]).arg(directory).arg(ELSEWHERE_SUFFIX);
+    command.args(["-c", CLEANER, "tally-test-cleaner"]).arg(directory).arg(ELSEWHERE_SUFFIX);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).current_dir("/");
     let child = spawner::spawn(command).map_err(Error::process("start", "sh"))?;
     // The pipe must stay open until the process ends, and only then be closed by the system.
