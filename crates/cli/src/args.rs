@@ -1,0 +1,156 @@
+//! The command line.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use reqwest::Url;
+use tally_model::Service;
+
+use crate::shift::{Shift, parse_duration};
+use crate::source::Source;
+
+const EXIT_CODES: &str = "Exit codes: 0 all posted (also when some lines could not be read or were rejected), \
+    1 could not finish, 2 wrong usage.";
+
+const IMPORT_NOTES: &str = "\
+Formats: common, combined, and nginx's combined followed by $request_time (seconds with a decimal
+point; a log without it is counted without durations). A line counts when its request starts with a
+method and its status is 100-599; other lines are counted as unreadable and shown, never fatal.
+
+Importing twice: lines are posted in blocks of 2,000, each under a key made of service, shift, options,
+block number and its bytes. Run the same command again, after success or after it broke half way, and
+nothing is counted twice, as long as the API remembers keys (24 h). A file that has grown since is
+another matter: its last block is a new one, and its lines would count again. To follow a growing
+file, wait for --follow, which comes later.
+
+Routes: query strings go, and obvious ids in paths become {id}. --dry-run shows both and posts nothing.
+
+Old logs: the API refuses events older than it keeps. --shift 3041d moves all times; --shift-to-now
+chooses the shift so that the latest line is now, and prints the --shift that repeats the import.
+
+Examples:
+  tally import access.log
+  tally import --service shop --dry-run access.log.1 access.log.2.gz
+  ssh web1 cat /var/log/nginx/access.log | tally import --service web1 -
+  tally import --shift-to-now https://example.com/access.log.gz
+
+Exit codes: 0 all posted (also when some lines could not be read or were rejected),
+1 could not finish, 2 wrong usage.";
+
+/// The hand tool of Tally: imports access logs, posts demo traffic.
+#[derive(Debug, Parser)]
+#[command(name = "tally", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Count the requests of access logs
+    #[command(after_help = IMPORT_NOTES)]
+    Import(ImportArgs),
+    /// Post lively traffic of a made-up shop until Ctrl-C, and votes for cats and dogs
+    Demo(DemoArgs),
+}
+
+/// `tally import`
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Logs: files, http(s) URLs, or - for stdin; plain, gzip or zstd, told apart by content
+    #[arg(required = true, value_name = "LOG")]
+    pub(crate) logs: Vec<Source>,
+    /// Address of Tally's API
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = api_address)]
+    pub(crate) to: Url,
+    /// Service that the requests belong to
+    #[arg(long, default_value = "web", value_parser = service)]
+    pub(crate) service: String,
+    /// Move all times, e.g. 3041d, -90s, 2h30m
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
+    pub(crate) shift: Option<Shift>,
+    /// Move all times so that the latest line is now; reads the logs twice
+    #[arg(long, conflicts_with = "shift")]
+    pub(crate) shift_to_now: bool,
+    /// Leave paths as they are instead of folding ids into {id}
+    #[arg(long)]
+    pub(crate) keep_ids: bool,
+    /// Show what would be counted under which route, and post nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How long to wait for an API that is away, since its last answer
+    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_duration)]
+    pub(crate) retry_for: Duration,
+}
+
+/// `tally demo`
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct DemoArgs {
+    /// Address of Tally's API
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = api_address)]
+    pub(crate) to: Url,
+    /// Events per second, on average
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub(crate) rate: u32,
+    /// Stop after this many seconds instead of at Ctrl-C
+    #[arg(long)]
+    pub(crate) seconds: Option<u64>,
+}
+
+fn service(text: &str) -> Result<String, String> {
+    Service::parse(text).map(|service| service.as_str().to_owned()).map_err(|error| error.reason.to_owned())
+}
+
+fn api_address(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|error| format!("{error}; expected e.g. http://127.0.0.1:8080"))?;
+    let plain = url.query().is_none() && url.fragment().is_none();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && plain {
+        Ok(url)
+    } else {
+        Err("expected an http(s) address without query, e.g. http://127.0.0.1:8080".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn negative_shifts_and_stdin_are_values() {
+        let cli = Cli::try_parse_from(["tally", "import", "--shift", "-90s", "-"]).unwrap();
+        let Command::Import(args) = cli.command else { panic!("not an import") };
+        assert_eq!(args.shift, Some(Shift::from_seconds(-90)));
+        assert!(matches!(args.logs[..], [Source::Stdin]));
+    }
+
+    #[test]
+    fn wrong_usage_is_named() {
+        for (wrong, hint) in [
+            (&["import"][..], "LOG"),
+            (&["import", "--service", "", "a"], "1 to 100 characters"),
+            (&["import", "--to", "localhost:8080", "a"], "http(s) address"),
+            (&["import", "--to", "8080", "a"], "127.0.0.1:8080"),
+            (&["import", "--shift", "3041", "a"], "3041d"),
+            (&["import", "--shift", "1d", "--shift-to-now", "a"], "cannot be used with"),
+            (&["import", "--retry-for", "5", "a"], "90s"),
+            (&["demo", "--rate", "0"], "1..=50000"),
+        ] {
+            let error = Cli::try_parse_from([&["tally"], wrong].concat()).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{wrong:?}");
+            assert!(error.to_string().contains(hint), "{wrong:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Everything that can stop the tool, each with the next step.
+
+use std::io;
+use std::time::Duration;
+
+use crate::shift::show_duration;
+
+/// What stopped the tool; the text is for the person who typed the command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A log that is not there, or not ours to read.
+    #[error("cannot open {name}: {source}")]
+    Open {
+        /// The log as named by the user.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A URL that gives no log.
+    #[error("cannot download {name}: {reason}")]
+    Download {
+        /// The URL.
+        name: String,
+        /// What was answered, or why there was no answer.
+        reason: String,
+    },
+    /// A log that broke off: damaged or cut short, or a download that ended early.
+    #[error("{name} cannot be read beyond line {lines}: {source}; run the same command again when the log is whole")]
+    Read {
+        /// The log as named by the user.
+        name: String,
+        /// Physical lines in the blocks before.
+        lines: u64,
+        /// What was wrong.
+        source: io::Error,
+    },
+    /// `--shift-to-now` on a log without a single time.
+    #[error("--shift-to-now needs a line with a time, and no line could be read")]
+    NoTime,
+    /// `--shift-to-now` on a log whose times lie further away than a shift can be.
+    #[error("--shift-to-now would need a shift of more than 200 years")]
+    TooFar,
+    /// Nobody took the events for as long as `--retry-for` allows.
+    #[error(
+        "cannot reach Tally at {url}: {reason} (tried for {}); \
+         start it (make run), or name its address with --to, then run the same command again",
+        show_duration(*.tried_for)
+    )]
+    Unreachable {
+        /// The API's address.
+        url: String,
+        /// The last failure.
+        reason: String,
+        /// The time since the last success.
+        tried_for: Duration,
+    },
+    /// An answer that no repetition makes better.
+    #[error("{url} refused the events with {status}: {detail}")]
+    Refused {
+        /// The API's address.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What the answer said, or what to do about it.
+        detail: String,
+    },
+    /// The HTTP client could not be made, or a thread broke: nothing the user did.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// An error with all its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let part = next.to_string();
+        if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = next.source();
+    }
+    text
+}

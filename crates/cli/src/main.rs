@@ -1,0 +1,35 @@
+//! `tally`, the hand tool: counts the requests of access logs and posts demo traffic.
+//!
+//! The way of a log: [`source`] opens and unpacks it, [`block`] cuts it, [`line`], [`route`] and [`part`] turn a block
+//! into what is posted, [`post`] gets it through, [`summary`] says what came of it; [`import`] is the pipeline.
+
+mod args;
+mod block;
+mod demo;
+mod dry_run;
+mod error;
+mod import;
+mod line;
+mod logs;
+mod part;
+mod post;
+mod progress;
+mod route;
+mod shift;
+mod source;
+mod summary;
+mod traffic;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Import(args) => import::import(&args).await,
+        Command::Demo(args) => demo::demo(&args).await,
+    }
+}
