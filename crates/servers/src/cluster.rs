@@ -56,7 +56,7 @@ fn place(wanted: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
     let parent = directory::absolute(parent)?;
     let full = parent.join(wanted.file_name().unwrap_or_default());
     let choice = full.with_file_name(format!("{}{ELSEWHERE_SUFFIX}", full.file_name().unwrap_or_default().display()));
-    let chosen = fs::read_to_string(&choice).ok().map(PathBuf::from);
+    let chosen = fs::read_to_string(&choice).ok().map(|line| PathBuf::from(line.trim_end()));
     let usable = match (chosen.filter(|path| path.parent() == Some(Path::new(ELSEWHERE))), account) {
         (Some(chosen), _) => chosen,
         (_, Some(account)) if !account.can_enter(&parent) => choose_elsewhere(&choice)?,
@@ -76,7 +76,7 @@ fn place(wanted: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
 /// the whole starts afresh, and what is moved is found again.
 fn choose_elsewhere(choice: &Path) -> Result<PathBuf, Error> {
     let path = Path::new(ELSEWHERE).join(random_hex()?);
-    fs::write(choice, path.as_os_str().as_encoded_bytes()).map_err(Error::path("write", choice))?;
+    fs::write(choice, format!("{}\n", path.display())).map_err(Error::path("write", choice))?;
     Ok(path)
 }
 

@@ -37,10 +37,9 @@ const SWEEP_AGE_MIN: Duration = Duration::from_secs(10);
 const CLEANER: &str = r#"
 cat > /dev/null
 sleep 1
-if [ ! -e /proc/self ]; then
-    for file in "$1"/*/redis.pid "$1"/*/postmaster.pid; do kill -9 "$(head -n 1 "$file")"; done
-fi
-cat "$1"/*"$2" 2> /dev/null | xargs rm -rf
+pids() { find "$1" -maxdepth 4 \( -name redis.pid -o -name postmaster.pid \) -exec head -n 1 {} \;; }
+[ -e /proc/self ] || pids "$1" | xargs kill -9
+find "$1" -maxdepth 3 -name "*$2" -exec cat {} \; | xargs rm -rf
 rm -rf "$1"
 "#;
 
@@ -83,10 +82,12 @@ impl TestServers {
         Redis::start(&self.fresh_dir("redis")?, options).await
     }
 
-    /// A new directory that goes when the process ends.
+    /// A new directory that goes when the process ends, for servers and files of one test.
     pub fn fresh_dir(&self, name: &str) -> Result<PathBuf, Error> {
         let made = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(&self.directory);
-        made.map(TempDir::keep).map_err(Error::path("create a directory in", &self.directory))
+        let directory = made.map(TempDir::keep).map_err(Error::path("create a directory in", &self.directory))?;
+        directory::let_others_enter(&directory)?;
+        Ok(directory)
     }
 
     /// A new, empty database on the shared PostgreSQL.
@@ -156,13 +157,20 @@ async fn sweep() {
     let abandoned = ours.filter(is_old);
     for directory in abandoned.take(SWEEP_MAX) {
         if let Ok(_lock) = lock(&directory) {
-            for part in fs::read_dir(&directory).into_iter().flatten().flatten() {
-                let _ = running::stop_orphans(&REDIS_NAMES, &part.path(), Signal::KILL).await;
-                let _ = running::stop_orphans(&POSTGRES_NAMES, &part.path(), Signal::QUIT).await;
+            let parts = subdirectories(&directory);
+            let nested: Vec<PathBuf> = parts.iter().flat_map(|part| subdirectories(part)).collect();
+            for data in parts.iter().chain(&nested) {
+                let _ = running::stop_orphans(&REDIS_NAMES, data, Signal::KILL).await;
+                let _ = running::stop_orphans(&POSTGRES_NAMES, data, Signal::QUIT).await;
             }
             let _ = fs::remove_dir_all(&directory);
         }
     }
+}
+
+fn subdirectories(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
 /// Leaves behind a shell that waits for the end of this process, however it comes (the pipe to it closes then), gives the

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tally_servers::{RedisOptions, TestServers};
+use tally_servers::{Postgres, PostgresOptions, RedisOptions, TestServers};
 
 use crate::redis::ask;
 
@@ -71,4 +71,13 @@ async fn a_private_redis_is_another_one() {
     assert_ne!(shared.port(), private.port());
     assert_eq!(ask(private.port(), "SET color pink").unwrap(), "+OK\r\n");
     assert_eq!(ask(shared.port(), "GET color").unwrap(), "$-1\r\n");
+}
+
+/// Also as root: PostgreSQL's account can enter the directories that tests are given.
+#[tokio::test]
+async fn a_private_postgres_lies_where_the_test_wants_it() {
+    let servers = TestServers::shared().await.unwrap();
+    let wanted = servers.fresh_dir("private").unwrap().join("postgres");
+    let postgres = Postgres::start(&wanted, PostgresOptions { durable: false, port: None }).await.unwrap();
+    assert_eq!(postgres.data_dir(), wanted);
 }
