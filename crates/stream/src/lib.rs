@@ -39,6 +39,7 @@ mod durability;
 mod link;
 mod log;
 mod reader;
+mod reply;
 mod script;
 
 pub use appender::{AppendRequest, Appended, Appender, AppenderStats, ClientKey};

@@ -2,7 +2,9 @@
 
 use tally_model::{Payload, Position, RequestId, Shard};
 
+use crate::config::Limits;
 use crate::error::Refused;
+use crate::link::Link;
 
 /// A request to append.
 #[derive(Debug, Clone)]
@@ -75,6 +77,11 @@ pub struct AppenderStats {
 pub struct Appender {}
 
 impl Appender {
+    pub(crate) fn start(link: Link, shards: u16, limits: Limits) -> Self {
+        let _ = (link, shards, limits);
+        unimplemented!()
+    }
+
     /// Appends one request and waits for its answer, at most the deadline. Dropping the future harms no other request;
     /// this one may then be appended or not.
     ///

@@ -25,9 +25,10 @@ use pack::{Unpack, push_varint};
 const PLAIN: u8 = 1;
 /// The body compressed with zstd.
 const ZSTD: u8 = 2;
-/// Shorter bodies are not tried: zstd's own frame eats what it could save (measured: below this it saved under 10 %).
-const COMPRESS_BYTES_MIN: usize = 256;
-/// Level of zstd. Measured at 1,000 events: level 3 is 2 % smaller than 1 and takes 1.4 times as long.
+/// Shorter bodies are not tried: zstd's own frame eats what it could save (measured: 54 bytes became 63, 91 became 87,
+/// 125 became 101).
+const COMPRESS_BYTES_MIN: usize = 112;
+/// Level of zstd: the fastest. Measured from 1 to 10,000 events, level 3 was at most 5 % smaller, and 1 % at 1,000.
 const ZSTD_LEVEL: i32 = 1;
 /// Longest body in bytes; a client's request is at most half of it before it is packed.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;

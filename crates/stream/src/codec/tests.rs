@@ -13,7 +13,9 @@ fn block(events: usize) -> EventBlock {
         random ^= random << 17;
         random % below
     };
-    for i in 0..events as i64 {
+    let mut time_ms = 1_770_000_000_000;
+    for _ in 0..events {
+        time_ms += next(20) as i64;
         let route = format!("/v1/resources/{}/{{id}}", next(20));
         let method = ["GET", "GET", "GET", "POST", "DELETE"][next(5) as usize];
         let status = [200, 200, 200, 200, 200, 201, 204, 404, 500][next(9) as usize];
@@ -21,7 +23,7 @@ fn block(events: usize) -> EventBlock {
             ["checkout", "search"][next(2) as usize],
             method,
             &route,
-            (status, 1_770_000_000_000 + i * 3, Some(2_000 + next(60_000))),
+            (status, time_ms, Some(2_000 + next(60_000))),
         );
     }
     block
