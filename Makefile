@@ -6,6 +6,9 @@ DATA ?= .tally
 # How long `make chaos` kills processes, in seconds.
 CHAOS_SECONDS ?= 600
 
+# Where rustup puts cargo, for a shell that was opened before it was installed.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
 target = $$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 bins = cargo build --release --workspace --bins
 
