@@ -19,7 +19,8 @@ method and its status is 100-599; other lines are counted as unreadable and show
 
 Importing twice: lines are posted in blocks of 2,000, each under a key made of service, shift, options,
 block number and its bytes. Run the same command again, after success or after it broke half way, and
-nothing is counted twice, as long as the API remembers keys (24 h). A file that has grown since is
+nothing is counted twice, as long as the API remembers keys (24 h). The name of a file does not matter,
+nor whether it is compressed; two logs with the same lines count once. A file that has grown since is
 another matter: its last block is a new one, and its lines would count again. To follow a growing
 file, wait for --follow, which comes later.
 

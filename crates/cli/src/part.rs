@@ -12,6 +12,7 @@ use crate::route::route;
 use crate::shift::Shift;
 
 /// Largest body in bytes before it is cut in two; half of what the API takes, whose entry limit is on packed bytes.
+/// Changing it changes the keys of the blocks that are cut.
 const PART_BYTES_MAX: usize = tally_model::BODY_BYTES_MAX / 2;
 /// Stands before all that a key is made of; a new way to make events needs a new one.
 const KEY_DOMAIN: &[u8] = b"tally import 1\0";

@@ -30,7 +30,7 @@ impl Progress {
     /// A bar over the stored bytes of `sources`; those of files are known from the start.
     pub(crate) fn start(sources: &[Source], read_bytes: Arc<AtomicU64>) -> Self {
         let lines = Arc::new(AtomicU64::new(0));
-        let bar = ProgressBar::new(0).with_style(style(KNOWN, &lines));
+        let bar = ProgressBar::no_length().with_style(style(KNOWN, &lines));
         bar.enable_steady_tick(Duration::from_millis(TICK_MS));
         let progress = Self { bar, read_bytes, lines, waiting: Arc::default() };
         // With one source, its length is heard when it is opened; with more, the bar would jump at each.
@@ -43,7 +43,7 @@ impl Progress {
     /// A log of `stored_bytes` was opened; none when nobody knows its length.
     pub(crate) fn expect(&self, stored_bytes: Option<u64>) {
         match stored_bytes {
-            Some(bytes) => self.bar.inc_length(bytes),
+            Some(bytes) => self.bar.set_length(self.bar.length().unwrap_or(0) + bytes),
             None => self.bar.set_style(style(UNKNOWN, &self.lines)),
         }
     }

@@ -22,7 +22,7 @@ pub(crate) struct Outcome {
     pub(crate) unreadable: u64,
     /// Events counted by this import.
     pub(crate) accepted: u64,
-    /// Events counted by an earlier one.
+    /// Events counted before: by an earlier import, or by a post of this one whose answer was lost.
     pub(crate) duplicate: u64,
     /// Events that the API refused.
     pub(crate) rejected: u64,
@@ -150,7 +150,7 @@ impl Summary {
 
     /// After a failure: a shift that was chosen by the clock has to be named, or the repetition counts twice.
     pub(crate) fn say_how_to_repeat(&self, args: &ImportArgs) {
-        if args.shift_to_now && self.lines > 0 {
+        if args.shift_to_now && self.shift_seconds != 0 {
             say(&format!("tally: go on with {} instead of --shift-to-now", shift_option(self.shift_value)));
         }
     }
@@ -160,7 +160,11 @@ impl Summary {
         let mut rows = vec![
             ("lines", with_commas(self.lines), String::new()),
             ("accepted", with_commas(self.accepted), format!("as service {}", self.service)),
-            ("duplicate", with_commas(self.duplicate), "counted by an earlier import".to_owned()),
+            (
+                "duplicate",
+                with_commas(self.duplicate),
+                "counted before: by an earlier import, or by a post whose answer was lost".to_owned(),
+            ),
             ("rejected", with_commas(self.rejected), String::new()),
             ("unreadable", with_commas(self.unreadable), String::new()),
             ("seconds", format!("{:.2}", self.seconds), format!("{} lines a second", with_commas(rate))),

@@ -26,8 +26,10 @@ pub(crate) enum Reply {
     Accept,
     /// A status line such as `503 Service Unavailable`, further headers each ending in CRLF, and a body.
     Status(&'static str, &'static str, String),
-    /// Close the connection without an answer.
+    /// Close the connection; nothing was accepted.
     Drop,
+    /// Accept, and close the connection before the answer.
+    LoseAnswer,
     /// Never answer.
     Hang,
 }
@@ -97,6 +99,10 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Request>>, script: &Script, accepte
             }
             Reply::Status(status, headers, body) => (status, headers, body),
             Reply::Drop => return,
+            Reply::LoseAnswer => {
+                accepted.lock().unwrap().insert(request.key);
+                return;
+            }
             Reply::Hang => loop {
                 std::thread::park();
             },

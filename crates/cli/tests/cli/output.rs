@@ -11,7 +11,7 @@ fn the_summary_is_aligned_and_adds_up() {
     let expected = [
         "lines       122",
         "accepted    113  as service shop",
-        "duplicate     0  counted by an earlier import",
+        "duplicate     0  counted before: by an earlier import, or by a post whose answer was lost",
         "rejected      0",
         "unreadable    9",
     ];
