@@ -188,7 +188,9 @@ impl Poster {
             },
             413 => Ok(Attempt::Answered(Answer::TooLarge(detail(&problem(), content)))),
             422 => match problem() {
-                Problem { rejected: Some(rejected), .. } => Ok(Attempt::Answered(Answer::NothingAcceptable(rejected))),
+                Problem { rejected: Some(rejected), .. } if !rejected.is_empty() => {
+                    Ok(Attempt::Answered(Answer::NothingAcceptable(rejected)))
+                }
                 other => refused(detail(&other, content)),
             },
             408 | 425 | 429 | 500 | 502..=504 => Ok(Attempt::Away {

@@ -116,7 +116,7 @@ fn answers_that_no_repetition_makes_better_end_the_import_at_once() {
         ("202 Accepted", "", "<html>", "not an answer of Tally"),
         ("308 Permanent Redirect", "location: https://tally.example/\r\n", "", "https://tally.example/"),
         ("401 Unauthorized", "", r#"{"detail":"a key is needed"}"#, "a key is needed"),
-        ("422 Unprocessable Content", "", r#"{"detail":"key used for another body"}"#, "another body"),
+        ("422 Unprocessable Content", "", r#"{"detail":"key used for another body","rejected":[]}"#, "another body"),
         ("400 Bad Request", "", r#"{"title":"not NDJSON"}"#, "not NDJSON"),
     ] {
         let api = FakeApi::scripted(move |_, _| Reply::Status(line, headers, body.to_owned()));
