@@ -2,7 +2,16 @@
 
 use tally_model::{Batch, Level, Position};
 
+use deadpool_postgres::Object;
+use tokio_postgres::Row;
+
+use crate::columns::Columns;
+use crate::store::{amount, column, within};
 use crate::{Error, GrownSketch, Store};
+
+const APPLY: &str = "apply_batch_v1";
+/// Partitions that one probe makes at most.
+const PROBE_PARTITIONS_MAX: usize = 64;
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +47,10 @@ impl Store {
     ///
     /// # Errors
     /// See [`Error::class`]. Unless [`Error::is_certain`], the outcome is unknown: read the position again.
-    pub async fn apply(&self, _batch: &Batch) -> Result<Applied, Error> {
-        unimplemented!()
+    pub async fn apply(&self, batch: &Batch) -> Result<Applied, Error> {
+        let columns = Columns::of(batch)?;
+        let row = self.query_one(APPLY, &Columns::call(), &columns.parameters()).await?;
+        Applied::read(&row)
     }
 
     /// Does all that [`Self::apply`] does and takes it back: whether the database would accept the batch. Position and
@@ -47,7 +58,65 @@ impl Store {
     ///
     /// # Errors
     /// As apply.
-    pub async fn probe(&self, _batch: &Batch) -> Result<(), Error> {
-        unimplemented!()
+    pub async fn probe(&self, batch: &Batch) -> Result<(), Error> {
+        for _ in 0..PROBE_PARTITIONS_MAX {
+            match self.probe_once(batch).await? {
+                Applied::NeedPartition { level, start_s } => self.make_partition(level, start_s).await?,
+                Applied::Done { .. } | Applied::Lost { .. } => return Ok(()),
+            }
+        }
+        Err(Error::Answer { statement: "probe", answer: "a batch over too many partitions".to_owned() })
     }
+
+    async fn probe_once(&self, batch: &Batch) -> Result<Applied, Error> {
+        let now = self.position(batch.shard).await?;
+        let mut trial = batch.clone();
+        trial.prev = now.position();
+        trial.generation = now.generation;
+        trial.last.position = Position::new(trial.prev.epoch, trial.prev.seq + 1);
+        trial.crossings.clear();
+        let columns = Columns::of(&trial)?;
+        let mut connection = self.connection().await?;
+        let limit = self.answer_timeout();
+        let row = within(limit, APPLY, async {
+            // Dropped without a commit, so rolled back.
+            let transaction = connection.transaction().await?;
+            let prepared = transaction.prepare_cached(&Columns::call()).await?;
+            transaction.query_one(&prepared, &columns.parameters()).await
+        })
+        .await;
+        if row.is_err() {
+            drop(Object::take(connection));
+        }
+        Applied::read(&row?)
+    }
+}
+
+impl Applied {
+    fn read(row: &Row) -> Result<Self, Error> {
+        let outcome: &str = column(APPLY, row, "outcome")?;
+        let amount = |name| amount(APPLY, row, name);
+        match outcome {
+            "done" => Ok(Self::Done {
+                counted: amount("counted_events")?,
+                dead_lettered: amount("dead_events")?,
+                grown: GrownSketch::read(APPLY, row)?,
+            }),
+            "lost" => Ok(Self::Lost {
+                current: Position::new(amount("at_epoch")?, amount("at_seq")?),
+                generation: amount("at_generation")?,
+            }),
+            "need_partition" => {
+                let level: &str = column(APPLY, row, "need_level")?;
+                Ok(Self::NeedPartition { level: level_named(APPLY, level)?, start_s: column(APPLY, row, "need_start_s")? })
+            }
+            other => Err(Error::Answer { statement: APPLY, answer: other.to_owned() }),
+        }
+    }
+}
+
+/// The level of this name.
+pub(crate) fn level_named(statement: &'static str, name: &str) -> Result<Level, Error> {
+    let known = Level::ALL.into_iter().find(|level| level.name() == name);
+    known.ok_or_else(|| Error::Answer { statement, answer: format!("level {name}") })
 }

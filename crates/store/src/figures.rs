@@ -1,6 +1,11 @@
 //! Rows of a rollup, added up.
 
-use tally_model::{EndpointId, EndpointName, Sketch};
+use tally_model::{EndpointId, EndpointName, Level, Sketch};
+use tokio_postgres::Row;
+
+use crate::Error;
+use crate::sketches::decode;
+use crate::store::{amount, column};
 
 /// What some endpoint, or several, did in some window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,6 +40,29 @@ impl Figures {
         self.duration_min_us = both(self.duration_min_us, other.duration_min_us, u64::min);
         self.duration_max_us = both(self.duration_max_us, other.duration_max_us, u64::max);
         self.sketch.merge(&other.sketch);
+    }
+
+    /// Reads a row with the columns of a rollup.
+    pub(crate) fn read(statement: &'static str, level: Level, endpoint: EndpointId, row: &Row) -> Result<Self, Error> {
+        let amount = |name| amount(statement, row, name);
+        let duration = |name| -> Result<Option<u64>, Error> {
+            let us: Option<i64> = column(statement, row, name)?;
+            Ok(us.and_then(|us| u64::try_from(us).ok()))
+        };
+        let classes = ["status_1xx", "status_2xx", "status_3xx", "status_4xx", "status_5xx"];
+        let mut status = [0; 5];
+        for (count, class) in status.iter_mut().zip(classes) {
+            *count = amount(class)?;
+        }
+        Ok(Self {
+            requests: amount("requests")?,
+            status,
+            timed: amount("timed")?,
+            duration_sum_us: amount("duration_sum_us")?,
+            duration_min_us: duration("duration_min_us")?,
+            duration_max_us: duration("duration_max_us")?,
+            sketch: decode(level, endpoint, column(statement, row, "sketch")?)?,
+        })
     }
 }
 

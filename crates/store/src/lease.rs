@@ -3,47 +3,83 @@
 use std::time::Duration;
 
 use tally_model::Shard;
+use tokio_postgres::Row;
 
+use crate::store::{amount, column};
 use crate::{Error, Store};
+
+const LEASE: &str = "lease";
 
 impl Store {
     /// Says that a consumer lives for another `lease` by the database's clock; the number of live consumers.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn heartbeat(&self, _consumer: &str, _lease: Duration) -> Result<u32, Error> {
-        unimplemented!()
+    pub async fn heartbeat(&self, consumer: &str, lease: Duration) -> Result<u32, Error> {
+        let sql = "WITH beat AS ( \
+                       INSERT INTO consumer AS c (id, until) VALUES ($1, tally_now() + $2 * interval '1 second') \
+                       ON CONFLICT (id) DO UPDATE SET until = excluded.until RETURNING id) \
+                   SELECT (SELECT count(*) FROM beat) \
+                        + (SELECT count(*) FROM consumer WHERE id <> $1 AND until > tally_now()) AS live";
+        let row = self.query_one("heartbeat", sql, &[&consumer, &lease.as_secs_f64()]).await?;
+        Ok(u32::try_from(amount("heartbeat", &row, "live")?).unwrap_or(u32::MAX))
     }
 
     /// Takes free or expired shards until the consumer holds `at_most` in all; those it took now.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn claim(&self, _consumer: &str, _at_most: u32, _lease: Duration) -> Result<Vec<Shard>, Error> {
-        unimplemented!()
+    pub async fn claim(&self, consumer: &str, at_most: u32, lease: Duration) -> Result<Vec<Shard>, Error> {
+        let sql = "WITH free AS ( \
+                       SELECT shard FROM shard_lease WHERE owner IS NULL OR until <= tally_now() ORDER BY shard \
+                       LIMIT greatest(0, $2 - (SELECT count(*) FROM shard_lease WHERE owner = $1 AND until > tally_now())) \
+                       FOR UPDATE SKIP LOCKED) \
+                   UPDATE shard_lease l SET owner = $1, term = l.term + 1, until = tally_now() + $3 * interval '1 second' \
+                   FROM free WHERE l.shard = free.shard RETURNING l.shard";
+        let rows = self.query(LEASE, sql, &[&consumer, &i64::from(at_most), &lease.as_secs_f64()]).await?;
+        shards_of(&rows)
     }
 
     /// Renews all leases of a consumer that have not expired; those that are still its own.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn renew(&self, _consumer: &str, _lease: Duration) -> Result<Vec<Shard>, Error> {
-        unimplemented!()
+    pub async fn renew(&self, consumer: &str, lease: Duration) -> Result<Vec<Shard>, Error> {
+        let sql = "UPDATE shard_lease SET until = tally_now() + $2 * interval '1 second' \
+                   WHERE owner = $1 AND until > tally_now() RETURNING shard";
+        let rows = self.query(LEASE, sql, &[&consumer, &lease.as_secs_f64()]).await?;
+        shards_of(&rows)
     }
 
     /// Gives shards back; those of others are left alone.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn release(&self, _consumer: &str, _shards: &[Shard]) -> Result<(), Error> {
-        unimplemented!()
+    pub async fn release(&self, consumer: &str, shards: &[Shard]) -> Result<(), Error> {
+        let shards: Vec<i32> = shards.iter().map(|shard| i32::from(shard.index())).collect();
+        let sql = "UPDATE shard_lease SET owner = NULL, until = '-infinity' WHERE owner = $1 AND shard = ANY ($2)";
+        self.query(LEASE, sql, &[&consumer, &shards]).await.map(drop)
     }
 
     /// Gives all shards back and goes.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn leave(&self, _consumer: &str) -> Result<(), Error> {
-        unimplemented!()
+    pub async fn leave(&self, consumer: &str) -> Result<(), Error> {
+        let sql = "WITH gone AS (DELETE FROM consumer WHERE id = $1) \
+                   UPDATE shard_lease SET owner = NULL, until = '-infinity' WHERE owner = $1";
+        self.query(LEASE, sql, &[&consumer]).await.map(drop)
     }
+}
+
+/// The shards of some rows, ascending.
+fn shards_of(rows: &[Row]) -> Result<Vec<Shard>, Error> {
+    let mut shards = Vec::with_capacity(rows.len());
+    for row in rows {
+        let index: i32 = column(LEASE, row, "shard")?;
+        let unknown = |_| Error::Answer { statement: LEASE, answer: format!("shard {index}") };
+        shards.push(Shard::new(u16::try_from(index).map_err(unknown)?));
+    }
+    shards.sort_unstable();
+    Ok(shards)
 }

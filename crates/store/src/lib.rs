@@ -9,6 +9,7 @@ mod store;
 mod migrate;
 mod position;
 mod apply;
+mod columns;
 mod sketches;
 mod roll_up;
 mod retention;

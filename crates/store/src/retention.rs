@@ -1,8 +1,25 @@
 //! What is kept and for how long: partitions made ahead, floors raised, partitions dropped.
 
+use std::time::Duration;
+
 use tally_model::Level;
 
+use crate::apply::level_named;
+use crate::store::{amount, column};
 use crate::{Error, Store};
+
+/// Levels that have partitions, in the order their floors are raised.
+const PARTITIONED: [Level; 3] = [Level::Minute, Level::Hour, Level::Day];
+/// Roll-ups that one raising of a floor waits for at most; the next call goes on.
+const ROLL_UPS_MAX: usize = 1_000;
+/// Partitions that one call drops at most of each level.
+const DROPS_MAX: usize = 64;
+/// Rows of each table that one call expires at most.
+const EXPIRED_MAX: i32 = 50_000;
+/// How long positions can be looked up by time.
+const HISTORY: Duration = Duration::from_secs(31 * 86_400);
+/// SQLSTATE of a lock that was not to be had in time: the partition is being read or dumped.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// How long each level is kept, in days. Months stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +30,13 @@ pub struct Keep {
     pub hours_days: u32,
     /// Days, in days.
     pub days_days: u32,
+    /// How long a request id is remembered, in seconds: the ledger lasts twice as long.
+    pub dedupe_seconds: u32,
 }
 
 impl Default for Keep {
     fn default() -> Self {
-        Self { minutes_days: 7, hours_days: 90, days_days: 731 }
+        Self { minutes_days: 7, hours_days: 90, days_days: 731, dedupe_seconds: 86_400 }
     }
 }
 
@@ -56,8 +75,8 @@ impl Store {
     ///
     /// # Errors
     /// Class [`crate::Class::Poison`] where `start_s` lies further ahead than any event may.
-    pub async fn make_partition(&self, _level: Level, _start_s: i64) -> Result<(), Error> {
-        unimplemented!()
+    pub async fn make_partition(&self, level: Level, start_s: i64) -> Result<(), Error> {
+        self.make_missing(level, start_s).await.map(drop)
     }
 
     /// Makes partitions ahead, drops those no longer kept (after rolling up what is in them), and expires ledger and
@@ -65,8 +84,21 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::KeepOrder`]; whatever the database says.
-    pub async fn maintain(&self, _keep: &Keep) -> Result<Maintained, Error> {
-        unimplemented!()
+    pub async fn maintain(&self, keep: &Keep) -> Result<Maintained, Error> {
+        if keep.minutes_days > keep.hours_days || keep.hours_days > keep.days_days {
+            return Err(Error::KeepOrder);
+        }
+        let mut done = Maintained::default();
+        let now_s = self.now_s().await?;
+        for (level, start_s) in ahead_of(now_s) {
+            done.made += u32::from(self.make_missing(level, start_s).await?);
+        }
+        for level in PARTITIONED {
+            done.raised += u32::from(self.raise_floor(level, now_s - keep.seconds(level)).await?);
+            self.drop_partitions(level, &mut done).await?;
+        }
+        done.expired = self.expire(keep).await?;
+        Ok(done)
     }
 
     /// From when on each level is kept.
@@ -74,6 +106,90 @@ impl Store {
     /// # Errors
     /// Whatever the database says.
     pub async fn floors(&self) -> Result<Floors, Error> {
-        unimplemented!()
+        const FLOORS: &str = "floors";
+        let sql = "SELECT level, CASE WHEN at > '-infinity' THEN extract(epoch FROM at)::bigint END AS at_s FROM retention_floor";
+        let mut floors = Floors { from_s: [i64::MIN; 4] };
+        for row in self.query(FLOORS, sql, &[]).await? {
+            let level = level_named(FLOORS, column(FLOORS, &row, "level")?)?;
+            floors.from_s[level as usize] = column::<Option<i64>>(FLOORS, &row, "at_s")?.unwrap_or(i64::MIN);
+        }
+        Ok(floors)
     }
+
+    /// Makes a partition; whether it was missing.
+    async fn make_missing(&self, level: Level, start_s: i64) -> Result<bool, Error> {
+        const MAKE: &str = "make_partition_v1";
+        let row = self.query_one(MAKE, "SELECT make_partition_v1($1, $2) AS made", &[&level.name(), &start_s]).await?;
+        column(MAKE, &row, "made")
+    }
+
+    /// The time that retention goes by, in seconds since the Unix epoch.
+    async fn now_s(&self) -> Result<i64, Error> {
+        let row = self.query_one("now", "SELECT extract(epoch FROM tally_now())::bigint AS now_s", &[]).await?;
+        column("now", &row, "now_s")
+    }
+
+    /// Raises a floor to the partition that holds `to_s`, once all below it is rolled up.
+    async fn raise_floor(&self, level: Level, to_s: i64) -> Result<bool, Error> {
+        const RAISE: &str = "raise_floor_v1";
+        let sql = "SELECT * FROM raise_floor_v1($1, to_timestamp($2::bigint))";
+        for _ in 0..ROLL_UPS_MAX {
+            let row = self.query_one(RAISE, sql, &[&level.name(), &to_s]).await?;
+            if let Some(needed) = column::<Option<&str>>(RAISE, &row, "need_level")? {
+                self.make_partition(level_named(RAISE, needed)?, column(RAISE, &row, "need_start_s")?).await?;
+            } else if column(RAISE, &row, "again")? {
+                let rolled = self.roll_up().await?;
+                self.compact(&rolled.grown).await?;
+            } else {
+                return column(RAISE, &row, "raised");
+            }
+        }
+        Ok(false)
+    }
+
+    async fn drop_partitions(&self, level: Level, done: &mut Maintained) -> Result<(), Error> {
+        const DROP: &str = "drop_partition_v1";
+        for _ in 0..DROPS_MAX {
+            let dropped = self.query_one(DROP, "SELECT drop_partition_v1($1) AS name", &[&level.name()]).await;
+            match dropped {
+                Err(error) if error.sql_state() == Some(LOCK_NOT_AVAILABLE) => {
+                    done.refused += 1;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+                Ok(row) if column::<Option<&str>>(DROP, &row, "name")?.is_none() => return Ok(()),
+                Ok(_) => done.dropped += 1,
+            }
+        }
+        Ok(())
+    }
+
+    async fn expire(&self, keep: &Keep) -> Result<u64, Error> {
+        const EXPIRE: &str = "expire_v1";
+        let sql = "SELECT expire_v1($1 * interval '1 second', $2 * interval '1 second', $3 * interval '1 second', $4) AS expired";
+        let ledger_s = 2.0 * f64::from(keep.dedupe_seconds);
+        let evidence_s = f64::from(keep.days_days) * 86_400.0;
+        let row = self.query_one(EXPIRE, sql, &[&ledger_s, &HISTORY.as_secs_f64(), &evidence_s, &EXPIRED_MAX]).await?;
+        amount(EXPIRE, &row, "expired")
+    }
+}
+
+impl Keep {
+    fn seconds(&self, level: Level) -> i64 {
+        let days = match level {
+            Level::Minute => self.minutes_days,
+            Level::Hour => self.hours_days,
+            Level::Day | Level::Month => self.days_days,
+        };
+        i64::from(days) * 86_400
+    }
+}
+
+/// A time in each partition that should be there: three days of minutes, this month and the next of hours, this year and
+/// the next of days.
+fn ahead_of(now_s: i64) -> impl Iterator<Item = (Level, i64)> {
+    let next_month = Level::Month.next(Level::Month.floor(now_s));
+    let next_year = (0..12).fold(next_month, |month, _| Level::Month.next(month));
+    let minutes = (0..4).map(move |days| (Level::Minute, now_s + days * 86_400));
+    minutes.chain([(Level::Hour, now_s), (Level::Hour, next_month), (Level::Day, now_s), (Level::Day, next_year)])
 }

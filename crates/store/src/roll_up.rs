@@ -1,6 +1,12 @@
 //! From minutes to hours, days and months.
 
+use crate::apply::level_named;
+use crate::store::{amount, column};
 use crate::{Error, GrownSketch, Store};
+
+const ROLL_UP: &str = "roll_up_v1";
+/// Partitions that one call makes at most, where minutes are older than what was made ahead.
+const PARTITIONS_MAX: usize = 64;
 
 /// What one call rolled up.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,6 +26,17 @@ impl Store {
     /// # Errors
     /// Whatever the database says.
     pub async fn roll_up(&self) -> Result<RolledUp, Error> {
-        unimplemented!()
+        for _ in 0..PARTITIONS_MAX {
+            let row = self.query_one(ROLL_UP, "SELECT * FROM roll_up_v1()", &[]).await?;
+            let Some(level) = column::<Option<&str>>(ROLL_UP, &row, "need_level")? else {
+                return Ok(RolledUp {
+                    rows: amount(ROLL_UP, &row, "rolled_rows")?,
+                    more: column(ROLL_UP, &row, "more")?,
+                    grown: GrownSketch::read(ROLL_UP, &row)?,
+                });
+            };
+            self.make_partition(level_named(ROLL_UP, level)?, column(ROLL_UP, &row, "need_start_s")?).await?;
+        }
+        Ok(RolledUp { more: true, ..RolledUp::default() })
     }
 }

@@ -1,14 +1,34 @@
 //! The handle: a pool of connections with a deadline on every call.
 
+use std::fmt;
+use std::future::Future;
+use std::str::FromStr;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{NoTls, Row};
+
+use crate::error::Class;
 use crate::{Config, Error};
+
+/// How much longer than the server's own limit we wait for its answer.
+const ANSWER_MARGIN: Duration = Duration::from_secs(2);
+/// Idle time after which the system asks whether the other side is still there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
 /// PostgreSQL, as Tally knows it. Cheap to clone; all clones share one pool.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    pool: Pool,
+    client: tokio_postgres::Config,
+    connect_timeout: Duration,
+    answer_timeout: Duration,
+}
 
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").finish_non_exhaustive()
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("connections", &self.pool.status().size).finish_non_exhaustive()
     }
 }
 
@@ -17,7 +37,144 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Url`], or [`Error::Connect`]/[`Error::NoConnection`] while PostgreSQL is away: callers retry.
-    pub async fn connect(_config: &Config) -> Result<Self, Error> {
-        unimplemented!()
+    pub async fn connect(config: &Config) -> Result<Self, Error> {
+        let client = client_config(config)?;
+        // Fast: every call but `probe` is one autocommitted statement, and a connection that failed is dropped.
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_config(client.clone(), NoTls, recycling))
+            .max_size(config.pool_size)
+            .wait_timeout(Some(config.connect_timeout))
+            .create_timeout(Some(config.connect_timeout))
+            .recycle_timeout(Some(config.connect_timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|_| Error::Url)?;
+        let answer_timeout = config.statement_timeout + ANSWER_MARGIN;
+        let store = Self { pool, client, connect_timeout: config.connect_timeout, answer_timeout };
+        drop(store.connection().await?);
+        Ok(store)
     }
+
+    /// The settings of a connection outside the pool.
+    pub(crate) fn client_config(&self) -> &tokio_postgres::Config {
+        &self.client
+    }
+
+    /// Longest wait for the answer to one statement.
+    pub(crate) fn answer_timeout(&self) -> Duration {
+        self.answer_timeout
+    }
+
+    /// Longest wait for a connection.
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// A connection of the pool.
+    pub(crate) async fn connection(&self) -> Result<Object, Error> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => Error::Connect(error),
+            PoolError::Timeout(TimeoutType::Wait | TimeoutType::Create | TimeoutType::Recycle)
+            | PoolError::Closed
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_) => Error::NoConnection { waited: self.connect_timeout },
+        })
+    }
+
+    /// Waits for `work` on `connection`, within the time that the server itself allows a statement. A connection that
+    /// did not answer, broke, or met another schema than it had prepared for does not go back to the pool.
+    pub(crate) async fn answer<T>(
+        &self,
+        statement: &'static str,
+        connection: Object,
+        work: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Error> {
+        let outcome = within(self.answer_timeout, statement, work(&connection)).await;
+        if let Err(error) = &outcome
+            && (!error.is_certain() || error.class() == Class::Schema)
+        {
+            drop(Object::take(connection));
+        }
+        outcome
+    }
+
+    /// Rows of one statement, prepared once a connection.
+    pub(crate) async fn query(
+        &self,
+        statement: &'static str,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        let connection = self.connection().await?;
+        self.answer(statement, connection, async |connection| {
+            let prepared = connection.prepare_cached(sql).await?;
+            connection.query(&prepared, parameters).await
+        })
+        .await
+    }
+
+    /// The only row of one statement.
+    pub(crate) async fn query_one(
+        &self,
+        statement: &'static str,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row, Error> {
+        let mut rows = self.query(statement, sql, parameters).await?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => Ok(row),
+            _ => Err(Error::Answer { statement, answer: "not one row".to_owned() }),
+        }
+    }
+}
+
+/// Waits for an answer until the deadline.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    statement: &'static str,
+    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(outcome) => outcome.map_err(|source| Error::Database { statement, source }),
+        Err(_) => Err(Error::Deadline { statement, waited: limit }),
+    }
+}
+
+/// A value of the column, or an error that names the statement: a schema other than expected must not panic.
+pub(crate) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
+    statement: &'static str,
+    row: &'a Row,
+    name: &str,
+) -> Result<T, Error> {
+    row.try_get(name).map_err(|source| Error::Database { statement, source })
+}
+
+/// An amount: the database keeps bigints, none of them negative.
+pub(crate) fn amount(statement: &'static str, row: &Row, name: &str) -> Result<u64, Error> {
+    let value: i64 = column(statement, row, name)?;
+    u64::try_from(value).map_err(|_| Error::Answer { statement, answer: format!("{name} = {value}") })
+}
+
+/// An amount as the database keeps it; it saturates, as the database's own sums do.
+pub(crate) fn bigint(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
+fn client_config(config: &Config) -> Result<tokio_postgres::Config, Error> {
+    let mut client = tokio_postgres::Config::from_str(&config.url).map_err(|_| Error::Url)?;
+    let given = client.get_options().unwrap_or_default();
+    let options = format!(
+        "{given} -c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC",
+        config.statement_timeout.as_millis(),
+        config.lock_timeout.as_millis(),
+        config.statement_timeout.as_millis(),
+    );
+    client
+        .options(options.trim_start())
+        .application_name("tally")
+        .connect_timeout(config.connect_timeout)
+        .keepalives(true)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .tcp_user_timeout(KEEPALIVE_IDLE);
+    Ok(client)
 }

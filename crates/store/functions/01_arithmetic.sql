@@ -1,0 +1,44 @@
+-- Small arithmetic that the other functions share. Nothing here reads a table but tally_now().
+
+-- What rules ask instead of now(); tests pin it. Stable, so that it may bound an index scan: one time for a statement.
+CREATE OR REPLACE FUNCTION tally_now() RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT pinned_clock FROM setting), clock_timestamp())
+$$;
+
+-- a + b of two amounts, or the largest bigint: a hostile sum of durations must not stop a roll-up.
+CREATE OR REPLACE FUNCTION saturating_add(a bigint, b bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN a > 9223372036854775807 - b THEN 9223372036854775807 ELSE a + b END
+$$;
+
+-- Top 63 bits of SHA-256.
+CREATE OR REPLACE FUNCTION top_63_bits(text_bytes bytea) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (('x' || encode(substring(sha256(text_bytes) FROM 1 FOR 8), 'hex'))::bit(64)::bigint >> 1)
+           & 9223372036854775807
+$$;
+
+-- The id of an endpoint: over service NUL method NUL route, as the programs compute it.
+CREATE OR REPLACE FUNCTION endpoint_id(service text, method text, route text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT top_63_bits(convert_to(service, 'UTF8') || '\x00'::bytea || convert_to(method, 'UTF8') || '\x00'::bytea
+                       || convert_to(route, 'UTF8'))
+$$;
+
+CREATE OR REPLACE FUNCTION service_id(service text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT top_63_bits(convert_to(service, 'UTF8'))
+$$;
+
+-- The partition of a level that holds a time: days of minutes, months of hours, years of days, all of UTC.
+CREATE OR REPLACE FUNCTION partition_of(level text, at timestamptz, OUT name text, OUT lower timestamptz, OUT upper timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT 'endpoint_' || level || '_' || to_char(first AT TIME ZONE 'UTC', digits), first,
+           (first AT TIME ZONE 'UTC' + step) AT TIME ZONE 'UTC'
+    FROM (SELECT CASE level WHEN 'minute' THEN 'YYYYMMDD' WHEN 'hour' THEN 'YYYYMM' WHEN 'day' THEN 'YYYY' END AS digits,
+                 CASE level WHEN 'minute' THEN interval '1 day' WHEN 'hour' THEN interval '1 month'
+                            WHEN 'day' THEN interval '1 year' END AS step,
+                 date_trunc(CASE level WHEN 'minute' THEN 'day' WHEN 'hour' THEN 'month' WHEN 'day' THEN 'year' END,
+                            at, 'UTC') AS first) AS unit
+$$;

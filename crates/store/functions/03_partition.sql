@@ -1,0 +1,69 @@
+-- Partitions: made ahead, or when an apply misses one; dropped when the floor has passed them.
+-- Advisory locks of Tally have the class 1413565516 ("TALL"): 1 migrations, 2 retention, 3 making partitions.
+
+-- Makes the partition of a level that holds a time; false if it was there. CREATE and ATTACH, never PARTITION OF: that
+-- waits for an open dump, and then every insert waits for it.
+CREATE OR REPLACE FUNCTION make_partition_v1(p_level text, p_start_s bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    part record;
+    ahead constant interval := CASE p_level WHEN 'minute' THEN interval '7 days' WHEN 'hour' THEN interval '62 days'
+                                            ELSE interval '732 days' END;
+BEGIN
+    IF p_level NOT IN ('minute', 'hour', 'day') THEN
+        RAISE EXCEPTION 'no partitions at level %', p_level USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT * INTO part FROM partition_of(p_level, to_timestamp(p_start_s));
+    IF part.lower > tally_now() + ahead OR part.lower < timestamptz '1970-01-01 00:00:00Z' THEN
+        RAISE EXCEPTION 'no % partition is made for %', p_level, part.lower USING ERRCODE = 'datetime_field_overflow';
+    END IF;
+    PERFORM pg_advisory_xact_lock(1413565516, 3);
+    IF to_regclass(part.name) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING STORAGE) WITH (fillfactor = 50)',
+                   part.name, 'endpoint_' || p_level);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                   'endpoint_' || p_level, part.name, part.lower, part.upper);
+    RETURN true;
+END
+$$;
+
+-- The first partition that rows with these starts need and that is not there: minutes where they are kept, else the
+-- finest level that is and those above. No row: nothing is missing. Floors lie on bounds of partitions.
+CREATE OR REPLACE FUNCTION missing_partition(
+    p_starts timestamptz[], f_minute timestamptz, f_hour timestamptz, f_day timestamptz,
+    OUT level text, OUT start_s bigint)
+LANGUAGE sql VOLATILE AS $$
+    WITH days AS (SELECT DISTINCT date_trunc('day', start, 'UTC') AS start FROM unnest(p_starts) AS start),
+         need AS (SELECT 'minute' AS level, start FROM days WHERE start >= f_minute
+                  UNION ALL SELECT 'hour', start FROM days WHERE start < f_minute AND start >= f_hour
+                  UNION ALL SELECT 'day', start FROM days WHERE start < f_minute AND start >= f_day)
+    SELECT need.level, extract(epoch FROM need.start)::bigint
+    FROM need, partition_of(need.level, need.start) AS part
+    WHERE to_regclass(part.name) IS NULL
+    ORDER BY 1, 2 LIMIT 1
+$$;
+
+-- Drops the oldest partition that lies below its level's floor; its name, or null when there is none. It waits for nobody:
+-- whoever reads or dumps the table goes first (SQLSTATE 55P03), and the next call tries again.
+CREATE OR REPLACE FUNCTION drop_partition_v1(p_level text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER 
+SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$
+DECLARE
+    victim text;
+BEGIN
+    SELECT c.relname INTO victim
+    FROM pg_inherits i
+    JOIN pg_class c ON c.oid = i.inhrelid
+    JOIN retention_floor f ON f.level = p_level
+    CROSS JOIN LATERAL partition_of(p_level, to_timestamp(
+        rpad(substring(c.relname FROM '\d+$'), 8, '0101'), 'YYYYMMDD')) AS part
+    WHERE i.inhparent = format('endpoint_%s', p_level)::regclass AND c.relname = part.name AND part.upper <= f.at
+    ORDER BY c.relname LIMIT 1;
+    IF victim IS NOT NULL THEN
+        EXECUTE format('DROP TABLE %I', victim);
+    END IF;
+    RETURN victim;
+END
+$$;

@@ -1,0 +1,139 @@
+-- Adding to hours, days and months: by apply for what is late, by roll_up for everything else.
+-- Lock order everywhere: services, endpoints, minutes, hours, days, months, each sorted by key.
+
+-- Adds rows to every level above minutes that still keeps their time. Appends the rows that grew long to what is given.
+-- One text for three tables; this is off the hot path, where planning it again is cheap.
+CREATE OR REPLACE FUNCTION add_coarser(
+    p_deltas rollup_delta[],
+    INOUT grown_levels text[], INOUT grown_endpoints bigint[], INOUT grown_starts bigint[], INOUT grown_sketches bytea[])
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    unit text;
+    longest integer;
+    floor_at timestamptz;
+    endpoints bigint[];
+    starts bigint[];
+    sketches bytea[];
+BEGIN
+    SELECT sketch_bytes INTO longest FROM setting;
+    FOREACH unit IN ARRAY ARRAY['hour', 'day', 'month'] LOOP
+        SELECT at INTO floor_at FROM retention_floor WHERE level = unit;
+        EXECUTE format($sql$
+            WITH written AS (
+                INSERT INTO %I AS t (endpoint, start, requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx,
+                                     timed, duration_sum_us, duration_min_us, duration_max_us, sketch)
+                SELECT endpoint, date_trunc(%L, start, 'UTC'), sum(requests)::bigint, sum(status_1xx)::bigint,
+                       sum(status_2xx)::bigint, sum(status_3xx)::bigint, sum(status_4xx)::bigint, sum(status_5xx)::bigint,
+                       sum(timed)::bigint, least(sum(duration_sum_us), 9223372036854775807)::bigint,
+                       min(duration_min_us), max(duration_max_us), string_agg(sketch, '' ORDER BY start)
+                FROM unnest($1) WHERE start >= $2 GROUP BY 1, 2 ORDER BY 1, 2
+                ON CONFLICT (endpoint, start) DO UPDATE SET
+                    requests = t.requests + excluded.requests,
+                    status_1xx = t.status_1xx + excluded.status_1xx, status_2xx = t.status_2xx + excluded.status_2xx,
+                    status_3xx = t.status_3xx + excluded.status_3xx, status_4xx = t.status_4xx + excluded.status_4xx,
+                    status_5xx = t.status_5xx + excluded.status_5xx, timed = t.timed + excluded.timed,
+                    duration_sum_us = saturating_add(t.duration_sum_us, excluded.duration_sum_us),
+                    duration_min_us = least(t.duration_min_us, excluded.duration_min_us),
+                    duration_max_us = greatest(t.duration_max_us, excluded.duration_max_us),
+                    sketch = t.sketch || excluded.sketch
+                RETURNING t.endpoint, t.start, t.sketch, t.compact_bytes)
+            SELECT array_agg(endpoint), array_agg(extract(epoch FROM start)::bigint), array_agg(sketch)
+            FROM written WHERE octet_length(sketch) > $3 + compact_bytes
+            $sql$, 'endpoint_' || unit, unit)
+        INTO endpoints, starts, sketches USING p_deltas, floor_at, longest;
+        grown_levels := grown_levels || array_fill(unit, ARRAY[coalesce(cardinality(endpoints), 0)]);
+        grown_endpoints := grown_endpoints || endpoints;
+        grown_starts := grown_starts || starts;
+        grown_sketches := grown_sketches || sketches;
+    END LOOP;
+END
+$$;
+
+-- Adds at most p_limit minutes that start before p_before, and are not yet rolled, to the coarser levels, and marks them.
+-- The caller holds the retention lock. A missing partition is named, and nothing changes.
+CREATE OR REPLACE FUNCTION roll_minutes(
+    p_before timestamptz, p_limit integer,
+    OUT rolled_rows bigint, OUT more boolean, OUT need_level text, OUT need_start_s bigint,
+    OUT grown_levels text[], OUT grown_endpoints bigint[], OUT grown_starts bigint[], OUT grown_sketches bytea[])
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    endpoints bigint[];
+    starts timestamptz[];
+    f_hour timestamptz;
+    f_day timestamptz;
+    deltas rollup_delta[];
+BEGIN
+    rolled_rows := 0;
+    more := false;
+    SELECT array_agg(endpoint), array_agg(start) INTO endpoints, starts FROM (
+        SELECT endpoint, start FROM endpoint_minute WHERE NOT rolled AND start < p_before ORDER BY start LIMIT p_limit) AS due;
+    IF endpoints IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT max(at) FILTER (WHERE level = 'hour'), max(at) FILTER (WHERE level = 'day') INTO f_hour, f_day FROM retention_floor;
+    SELECT level, start_s INTO need_level, need_start_s FROM missing_partition(starts, 'infinity', f_hour, f_day);
+    IF need_level IS NOT NULL THEN
+        RETURN;
+    END IF;
+    more := cardinality(starts) = p_limit;
+    -- Locked by key first; only then is the row, as it is now, marked and taken.
+    PERFORM FROM endpoint_minute m JOIN unnest(endpoints, starts) AS due (endpoint, start)
+        ON m.endpoint = due.endpoint AND m.start = due.start
+        WHERE NOT m.rolled ORDER BY m.endpoint, m.start FOR NO KEY UPDATE OF m;
+    WITH marked AS (
+        UPDATE endpoint_minute m SET rolled = true
+        FROM unnest(endpoints, starts) AS due (endpoint, start)
+        WHERE m.endpoint = due.endpoint AND m.start = due.start AND NOT m.rolled
+        RETURNING m.*)
+    SELECT array_agg(ROW(endpoint, start, requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx, timed,
+                         duration_sum_us, duration_min_us, duration_max_us, sketch)::rollup_delta)
+        INTO deltas FROM marked;
+    rolled_rows := coalesce(cardinality(deltas), 0);
+    IF rolled_rows > 0 THEN
+        SELECT * INTO grown_levels, grown_endpoints, grown_starts, grown_sketches
+        FROM add_coarser(deltas, grown_levels, grown_endpoints, grown_starts, grown_sketches);
+    END IF;
+END
+$$;
+
+-- Rolls up minutes that are over, at most setting.roll_up_rows of them.
+CREATE OR REPLACE FUNCTION roll_up_v1(
+    OUT rolled_rows bigint, OUT more boolean, OUT need_level text, OUT need_start_s bigint,
+    OUT grown_levels text[], OUT grown_endpoints bigint[], OUT grown_starts bigint[], OUT grown_sketches bytea[])
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(1413565516, 2);
+    SELECT r.* INTO rolled_rows, more, need_level, need_start_s, grown_levels, grown_endpoints, grown_starts, grown_sketches
+    FROM setting, roll_minutes(date_trunc('minute', tally_now(), 'UTC'), setting.roll_up_rows) AS r;
+END
+$$;
+
+-- Raises the floor of a level to the bound of the partition that holds p_to, once nothing below it is left to roll. No
+-- apply runs meanwhile. Not raised: it was there already; or too much is left (again: roll up first); or a partition is
+-- missing (it is named).
+CREATE OR REPLACE FUNCTION raise_floor_v1(
+    p_level text, p_to timestamptz, OUT raised boolean, OUT again boolean, OUT need_level text, OUT need_start_s bigint)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    bound constant timestamptz := (partition_of(p_level, p_to)).lower;
+    rolled record;
+BEGIN
+    raised := false;
+    again := false;
+    IF NOT EXISTS (SELECT FROM retention_floor WHERE level = p_level AND at < bound) THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(1413565516, 2);
+    IF p_level = 'minute' THEN
+        SELECT r.* INTO rolled FROM setting, roll_minutes(bound, setting.roll_up_rows) AS r;
+        need_level := rolled.need_level;
+        need_start_s := rolled.need_start_s;
+        again := rolled.more;
+        IF need_level IS NOT NULL OR again THEN
+            RETURN;
+        END IF;
+    END IF;
+    UPDATE retention_floor SET at = bound WHERE level = p_level AND at < bound;
+    raised := FOUND;
+END
+$$;

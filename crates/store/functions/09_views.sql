@@ -1,0 +1,61 @@
+-- For people: the figures of each endpoint by minute, hour, day and month, the minutes not yet rolled up included.
+-- p50, p95 and p99 are computed only where they are selected. Durations in milliseconds.
+
+CREATE OR REPLACE VIEW endpoint_minute_figures AS
+    SELECT e.service, e.method, e.route, t.start, t.requests, t.status_5xx AS errors, t.status_4xx AS client_errors,
+           t.duration_sum_us / nullif(t.timed, 0)::double precision / 1000 AS avg_ms,
+           t.duration_min_us / 1000.0::double precision AS min_ms, t.duration_max_us / 1000.0::double precision AS max_ms,
+           sketch_quantile(t.sketch, 0.5) / 1000 AS p50_ms, sketch_quantile(t.sketch, 0.95) / 1000 AS p95_ms,
+           sketch_quantile(t.sketch, 0.99) / 1000 AS p99_ms
+    FROM endpoint_minute t JOIN endpoint e ON e.id = t.endpoint;
+
+CREATE OR REPLACE VIEW endpoint_hour_figures AS
+    SELECT e.service, e.method, e.route, t.start, t.requests, t.errors, t.client_errors,
+           t.sum_us / nullif(t.timed, 0)::double precision / 1000 AS avg_ms,
+           t.min_us / 1000.0::double precision AS min_ms, t.max_us / 1000.0::double precision AS max_ms,
+           sketch_quantile(t.sketch, 0.5) / 1000 AS p50_ms, sketch_quantile(t.sketch, 0.95) / 1000 AS p95_ms,
+           sketch_quantile(t.sketch, 0.99) / 1000 AS p99_ms
+    FROM (SELECT endpoint, start, sum(requests)::bigint AS requests, sum(status_5xx)::bigint AS errors,
+                 sum(status_4xx)::bigint AS client_errors, sum(timed)::bigint AS timed, sum(duration_sum_us) AS sum_us,
+                 min(duration_min_us) AS min_us, max(duration_max_us) AS max_us, string_agg(sketch, '') AS sketch
+          FROM (SELECT endpoint, start, requests, status_5xx, status_4xx, timed, duration_sum_us, duration_min_us,
+                       duration_max_us, sketch FROM endpoint_hour
+                UNION ALL
+                SELECT endpoint, date_trunc('hour', start, 'UTC'), requests, status_5xx, status_4xx, timed, duration_sum_us,
+                       duration_min_us, duration_max_us, sketch FROM endpoint_minute WHERE NOT rolled) AS both_levels
+          GROUP BY endpoint, start) AS t
+    JOIN endpoint e ON e.id = t.endpoint;
+
+CREATE OR REPLACE VIEW endpoint_day_figures AS
+    SELECT e.service, e.method, e.route, t.start, t.requests, t.errors, t.client_errors,
+           t.sum_us / nullif(t.timed, 0)::double precision / 1000 AS avg_ms,
+           t.min_us / 1000.0::double precision AS min_ms, t.max_us / 1000.0::double precision AS max_ms,
+           sketch_quantile(t.sketch, 0.5) / 1000 AS p50_ms, sketch_quantile(t.sketch, 0.95) / 1000 AS p95_ms,
+           sketch_quantile(t.sketch, 0.99) / 1000 AS p99_ms
+    FROM (SELECT endpoint, start, sum(requests)::bigint AS requests, sum(status_5xx)::bigint AS errors,
+                 sum(status_4xx)::bigint AS client_errors, sum(timed)::bigint AS timed, sum(duration_sum_us) AS sum_us,
+                 min(duration_min_us) AS min_us, max(duration_max_us) AS max_us, string_agg(sketch, '') AS sketch
+          FROM (SELECT endpoint, start, requests, status_5xx, status_4xx, timed, duration_sum_us, duration_min_us,
+                       duration_max_us, sketch FROM endpoint_day
+                UNION ALL
+                SELECT endpoint, date_trunc('day', start, 'UTC'), requests, status_5xx, status_4xx, timed, duration_sum_us,
+                       duration_min_us, duration_max_us, sketch FROM endpoint_minute WHERE NOT rolled) AS both_levels
+          GROUP BY endpoint, start) AS t
+    JOIN endpoint e ON e.id = t.endpoint;
+
+CREATE OR REPLACE VIEW endpoint_month_figures AS
+    SELECT e.service, e.method, e.route, t.start, t.requests, t.errors, t.client_errors,
+           t.sum_us / nullif(t.timed, 0)::double precision / 1000 AS avg_ms,
+           t.min_us / 1000.0::double precision AS min_ms, t.max_us / 1000.0::double precision AS max_ms,
+           sketch_quantile(t.sketch, 0.5) / 1000 AS p50_ms, sketch_quantile(t.sketch, 0.95) / 1000 AS p95_ms,
+           sketch_quantile(t.sketch, 0.99) / 1000 AS p99_ms
+    FROM (SELECT endpoint, start, sum(requests)::bigint AS requests, sum(status_5xx)::bigint AS errors,
+                 sum(status_4xx)::bigint AS client_errors, sum(timed)::bigint AS timed, sum(duration_sum_us) AS sum_us,
+                 min(duration_min_us) AS min_us, max(duration_max_us) AS max_us, string_agg(sketch, '') AS sketch
+          FROM (SELECT endpoint, start, requests, status_5xx, status_4xx, timed, duration_sum_us, duration_min_us,
+                       duration_max_us, sketch FROM endpoint_month
+                UNION ALL
+                SELECT endpoint, date_trunc('month', start, 'UTC'), requests, status_5xx, status_4xx, timed, duration_sum_us,
+                       duration_min_us, duration_max_us, sketch FROM endpoint_minute WHERE NOT rolled) AS both_levels
+          GROUP BY endpoint, start) AS t
+    JOIN endpoint e ON e.id = t.endpoint;
