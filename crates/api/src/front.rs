@@ -1,0 +1,70 @@
+//! What every handler shares: settings, the two servers as far as they are there, and what is remembered between requests.
+
+use std::sync::OnceLock;
+
+use tally_store::Store;
+use tally_stream::{Appender, Log};
+
+use crate::config::Config;
+use crate::counted_through::CountedThrough;
+use crate::metrics::Metrics;
+use crate::polls::Polls;
+use crate::problem::{Kind, Problem};
+
+/// The log, once Redis was found.
+#[derive(Debug)]
+pub(crate) struct Redis {
+    pub(crate) log: Log,
+    pub(crate) appender: Appender,
+}
+
+/// The shared state. Redis and PostgreSQL are set once, by the task that waits for them.
+#[derive(Debug)]
+pub(crate) struct Front {
+    pub(crate) config: Config,
+    pub(crate) metrics: Metrics,
+    pub(crate) polls: Polls,
+    pub(crate) counted_through: CountedThrough,
+    pub(crate) found_redis: OnceLock<Redis>,
+    pub(crate) found_store: OnceLock<Store>,
+}
+
+impl Front {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            metrics: Metrics::new(),
+            polls: Polls::new(),
+            counted_through: CountedThrough::new(),
+            found_redis: OnceLock::new(),
+            found_store: OnceLock::new(),
+        }
+    }
+
+    /// The log.
+    ///
+    /// # Errors
+    /// 503 until Redis was found.
+    pub(crate) fn redis(&self) -> Result<&Redis, Problem> {
+        self.found_redis.get().ok_or_else(|| {
+            let detail = "Redis has not been found yet; nothing was counted, send the same request again";
+            Problem::new(Kind::RedisUnavailable, detail)
+        })
+    }
+
+    /// The database.
+    ///
+    /// # Errors
+    /// 503 until PostgreSQL was found.
+    pub(crate) fn store(&self) -> Result<&Store, Problem> {
+        self.found_store.get().ok_or_else(|| {
+            let detail = "PostgreSQL has not been found yet; ask again (events are accepted all the same)";
+            Problem::new(Kind::DatabaseUnavailable, detail)
+        })
+    }
+}
+
+/// The time of receipt: milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

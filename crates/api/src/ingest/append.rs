@@ -1,0 +1,79 @@
+//! Handing a request to the log, and what the log's refusals are called outside.
+
+use serde::Serialize;
+use tally_model::{ENTRY_BYTES_MAX, Position, Shard};
+use tally_stream::{AppendRequest, Appended, Refused};
+
+use crate::front::Front;
+use crate::ingest::verdict::Rejections;
+use crate::problem::{Kind, Problem};
+
+/// The answer to an accepted request.
+#[derive(Debug, Serialize)]
+pub(crate) struct Accepted {
+    pub(crate) accepted: u32,
+    #[serde(flatten)]
+    pub(crate) rejections: Rejections,
+    pub(crate) duplicate: bool,
+    pub(crate) id: String,
+}
+
+/// A place in the log as clients see it: `shard/epoch-seq`.
+pub(crate) fn id(shard: Shard, at: Position) -> String {
+    format!("{shard}/{at}")
+}
+
+/// Appends, and says in the words of HTTP why not.
+///
+/// # Errors
+/// 413 (packs into too much), 422 (key reused) or 503.
+pub(crate) async fn append(front: &Front, request: AppendRequest) -> Result<Appended, Problem> {
+    let redis = front.redis()?;
+    redis.appender.append(request).await.map_err(|refused| problem(&refused))
+}
+
+fn problem(refused: &Refused) -> Problem {
+    let (kind, detail) = match refused {
+        Refused::NotOpen => (
+            Kind::LogNotOpen,
+            "no consumer has opened this shard of the log yet; nothing was counted, send the same request again"
+                .to_owned(),
+        ),
+        Refused::Backlog { events, bytes } => (
+            Kind::BacklogFull,
+            format!(
+                "{events} events ({bytes} bytes) of this shard wait to be counted; nothing was counted of this request, \
+                 send it again later"
+            ),
+        ),
+        Refused::DedupeFull => (
+            Kind::DedupeFull,
+            "TALLY_DEDUPE_BYTES is used up by Idempotency-Keys that must still be remembered; nothing was counted, send \
+             the same request again later (requests without a key are accepted)"
+                .to_owned(),
+        ),
+        Refused::KeyReused => {
+            let detail = "the same Idempotency-Key came with another body before; nothing was counted, use a new key";
+            return Problem::new(Kind::KeyReused, detail).on("Idempotency-Key");
+        }
+        Refused::TooLarge { bytes } => (
+            Kind::EntryTooLarge,
+            format!("the events pack into {bytes} bytes, more than {ENTRY_BYTES_MAX}; send them in several requests"),
+        ),
+        Refused::Unknown => (
+            Kind::OutcomeUnknown,
+            "Redis did not answer in time: the events may or may not have been accepted; send the same request again, \
+             with the same Idempotency-Key if it had one (without a key they may then be counted twice)"
+                .to_owned(),
+        ),
+        Refused::Unavailable => (
+            Kind::RedisUnavailable,
+            "Redis is away or refuses writes; nothing was counted, send the same request again".to_owned(),
+        ),
+        Refused::Overloaded => (
+            Kind::Overloaded,
+            "too many requests wait for Redis; nothing was counted, send the same request again".to_owned(),
+        ),
+    };
+    Problem::new(kind, detail)
+}

@@ -1,0 +1,185 @@
+//! Reading a body, all of it and no more than allowed: 8 MB as it comes, and 8 MB unpacked.
+
+use std::io::Read;
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use tally_model::BODY_BYTES_MAX;
+use tokio::time::timeout;
+
+use crate::ingest::content::{self, Encoding};
+use crate::problem::{Kind, Problem};
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of an over-long body that are read and thrown away, so that a client which writes before it reads still gets to
+/// see the answer; then the connection is closed.
+const DISCARDED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+/// A packed body above this many bytes is unpacked on a thread for blocking work.
+const UNPACK_HERE_BYTES_MAX: usize = 64 * 1024;
+/// Largest window of a zstd frame, as a power of two: 8 MiB, more than a body may be, and what `zstd -19` uses.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Reads the whole body, then unpacks it. It is read whatever is wrong with the request, because a connection with an
+/// unread body cannot be used again.
+///
+/// # Errors
+/// 400 (damaged), 408, 413 or 415.
+pub(crate) async fn read(headers: &HeaderMap, payload: web::Payload) -> Result<Bytes, Problem> {
+    let sent = receive(headers, payload).await?;
+    match content::encoding(headers)? {
+        Encoding::Identity => Ok(sent),
+        encoding if sent.len() <= UNPACK_HERE_BYTES_MAX => unpack(&sent, encoding),
+        encoding => match web::block(move || unpack(&sent, encoding)).await {
+            Ok(unpacked) => unpacked,
+            Err(_) => Err(Problem::new(Kind::Overloaded, "no thread is free to unpack the body; nothing was counted")),
+        },
+    }
+}
+
+/// Reads the body as it was sent.
+pub(crate) async fn receive(headers: &HeaderMap, payload: web::Payload) -> Result<Bytes, Problem> {
+    match timeout(BODY_TIMEOUT, gather(headers, payload)).await {
+        Ok(gathered) => gathered,
+        Err(_) => {
+            let detail = format!("the body did not arrive within {} s; send it again", BODY_TIMEOUT.as_secs());
+            Err(Problem::new(Kind::BodyTimeout, detail).closing())
+        }
+    }
+}
+
+async fn gather(headers: &HeaderMap, mut payload: web::Payload) -> Result<Bytes, Problem> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > BODY_BYTES_MAX + DISCARDED_BYTES_MAX) {
+        return Err(too_large("as it was sent").closing());
+    }
+    let first = match payload.next().await {
+        None => return Ok(Bytes::new()),
+        Some(chunk) => chunk.map_err(|error| broken(&error))?,
+    };
+    let mut body = BytesMut::from(first);
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| broken(&error))?;
+        if body.len() + chunk.len() > BODY_BYTES_MAX {
+            return Err(discard(payload).await);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if body.len() > BODY_BYTES_MAX { Err(too_large("as it was sent")) } else { Ok(body.freeze()) }
+}
+
+/// Reads on for a while and throws away what comes.
+async fn discard(mut payload: web::Payload) -> Problem {
+    let mut discarded = 0;
+    while let Some(Ok(chunk)) = payload.next().await {
+        discarded += chunk.len();
+        if discarded > DISCARDED_BYTES_MAX {
+            return too_large("as it was sent").closing();
+        }
+    }
+    too_large("as it was sent")
+}
+
+fn broken(error: &actix_web::error::PayloadError) -> Problem {
+    Problem::new(Kind::BadRequest, format!("the body broke off: {error}")).closing()
+}
+
+fn too_large(how: &str) -> Problem {
+    let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes {how}; send it in several requests");
+    Problem::new(Kind::BodyTooLarge, detail)
+}
+
+fn unpack(sent: &[u8], encoding: Encoding) -> Result<Bytes, Problem> {
+    let unpacked = match encoding {
+        Encoding::Identity => return Ok(Bytes::copy_from_slice(sent)),
+        Encoding::Gzip => read_bounded(flate2::read::MultiGzDecoder::new(sent)),
+        Encoding::Zstd => zstd::stream::read::Decoder::with_buffer(sent).and_then(|mut decoder| {
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+            read_bounded(decoder)
+        }),
+    };
+    match unpacked {
+        Ok(body) if body.len() > BODY_BYTES_MAX => Err(too_large("after decompression")),
+        Ok(body) => Ok(body.into()),
+        Err(error) => {
+            let detail = format!("the body is not the {} it says it is: {error}", name(encoding));
+            Err(Problem::new(Kind::DamagedEncoding, detail).on("Content-Encoding"))
+        }
+    }
+}
+
+/// Stops one byte above the limit, however much more would come.
+fn read_bounded(decoder: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    decoder.take(BODY_BYTES_MAX as u64 + 1).read_to_end(&mut body)?;
+    Ok(body)
+}
+
+const fn name(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Identity => "identity",
+        Encoding::Gzip => "gzip",
+        Encoding::Zstd => "zstd",
+    }
+}
+
+/// The body as text.
+///
+/// # Errors
+/// 400, if it is not UTF-8, saying where.
+pub(crate) fn text(body: &Bytes) -> Result<&str, Problem> {
+    std::str::from_utf8(body).map_err(|error| {
+        let detail = format!("the body is not UTF-8: the byte at offset {} is not valid", error.valid_up_to());
+        Problem::new(Kind::MalformedBody, detail)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn kind(found: Result<Bytes, Problem>) -> Kind {
+        found.unwrap_err().kind()
+    }
+
+    #[test]
+    fn what_was_packed_is_unpacked() {
+        let members = [gzip(b"one "), gzip(b"two")].concat();
+        assert_eq!(unpack(&members, Encoding::Gzip).unwrap(), "one two");
+        let frames = [zstd::encode_all(&b"one "[..], 3).unwrap(), zstd::encode_all(&b"two"[..], 19).unwrap()].concat();
+        assert_eq!(unpack(&frames, Encoding::Zstd).unwrap(), "one two");
+    }
+
+    #[test]
+    fn damage_is_found() {
+        let gzipped = gzip(&b"x".repeat(10_000));
+        let zstded = zstd::encode_all(&b"x".repeat(10_000)[..], 3).unwrap();
+        for cut in [1, gzipped.len() / 2, gzipped.len() - 1] {
+            assert_eq!(kind(unpack(&gzipped[..cut], Encoding::Gzip)), Kind::DamagedEncoding, "{cut}");
+        }
+        for cut in [1, zstded.len() / 2, zstded.len() - 1] {
+            assert_eq!(kind(unpack(&zstded[..cut], Encoding::Zstd)), Kind::DamagedEncoding, "{cut}");
+        }
+        assert_eq!(kind(unpack(b"{}", Encoding::Gzip)), Kind::DamagedEncoding);
+        assert_eq!(kind(unpack(b"{}", Encoding::Zstd)), Kind::DamagedEncoding);
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_limit() {
+        let bomb = vec![b' '; BODY_BYTES_MAX + 1];
+        assert_eq!(kind(unpack(&gzip(&bomb), Encoding::Gzip)), Kind::BodyTooLarge);
+        assert_eq!(kind(unpack(&zstd::encode_all(&bomb[..], 3).unwrap(), Encoding::Zstd)), Kind::BodyTooLarge);
+        assert_eq!(unpack(&gzip(&bomb[1..]), Encoding::Gzip).unwrap().len(), BODY_BYTES_MAX);
+    }
+}

@@ -1,0 +1,87 @@
+//! `Idempotency-Key`: what makes a repeated request the same request.
+
+use actix_web::http::header::HeaderMap;
+use sha2::{Digest as _, Sha256};
+use tally_model::{IDEMPOTENCY_KEY_CHARS_MAX, RequestId};
+use tally_stream::ClientKey;
+
+use crate::problem::{Kind, Problem};
+
+/// The header's name.
+const HEADER: &str = "Idempotency-Key";
+/// Owner of every key, until there are owners.
+const OWNER: &str = "";
+
+/// Which route a request came through, and for which poll: the same key means something else at another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Door<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) poll: &'a str,
+}
+
+/// Reads the key, if there is one, and what it stands for.
+///
+/// # Errors
+/// 400, if there are several, or it is not 1–255 visible ASCII characters.
+pub(crate) fn of(headers: &HeaderMap, door: Door<'_>, body: &[u8]) -> Result<Option<ClientKey>, Problem> {
+    let mut values = headers.get_all(HEADER);
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = std::str::from_utf8(value.as_bytes()).ok().filter(|key| is_valid(key) && values.next().is_none());
+    let key = key.ok_or_else(|| {
+        let detail = format!("{HEADER}: expected once, 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters");
+        Problem::new(Kind::InvalidIdempotencyKey, detail).on(HEADER)
+    })?;
+    let id = RequestId::of_key(OWNER, door.name, door.poll, key);
+    Ok(Some(ClientKey { id, body_hash: body_hash(door, body) }))
+}
+
+fn is_valid(key: &str) -> bool {
+    (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// First 8 bytes of SHA-256 over door, poll and the unpacked body. Nothing of ours goes in, no time of receipt above all:
+/// a retry must not look like another request.
+fn body_hash(door: Door<'_>, body: &[u8]) -> [u8; 8] {
+    let mut hash = Sha256::new();
+    for part in [door.name.as_bytes(), door.poll.as_bytes(), body] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const EVENTS: Door<'_> = Door { name: "events", poll: "" };
+
+    fn key_of(keys: &[&[u8]], body: &str) -> Result<Option<ClientKey>, Problem> {
+        let mut headers = HeaderMap::new();
+        let name = HeaderName::from_static("idempotency-key");
+        keys.iter().for_each(|key| headers.append(name.clone(), HeaderValue::from_bytes(key).unwrap()));
+        of(&headers, EVENTS, body.as_bytes())
+    }
+
+    #[test]
+    fn keys_that_are_none() {
+        assert!(key_of(&[], "").unwrap().is_none());
+        assert!(key_of(&[b"k"], "").unwrap().is_some());
+        assert!(key_of(&[&[b'~'; 255]], "").unwrap().is_some());
+        for bad in [&[&b""[..]][..], &[b"a b"], &["é".as_bytes()], &[&[b'k'; 256]], &[b"a", b"a"], &[b"\xff"]] {
+            assert_eq!(key_of(bad, "").unwrap_err().kind(), Kind::InvalidIdempotencyKey, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_hash_follows_body_and_door() {
+        let hash = |door, body: &str| body_hash(door, body.as_bytes());
+        assert_eq!(hash(EVENTS, "a"), hash(EVENTS, "a"));
+        assert_ne!(hash(EVENTS, "a"), hash(EVENTS, "b"));
+        assert_ne!(hash(Door { name: "votes", poll: "a" }, "b"), hash(Door { name: "votes", poll: "" }, "ab"));
+    }
+}

@@ -1,0 +1,17 @@
+//! From a POST to the log: read the body, parse it, judge each event, append what is acceptable, answer.
+
+mod append;
+pub(crate) mod body;
+pub(crate) mod content;
+pub(crate) mod events;
+pub(crate) mod key;
+mod parse;
+mod raw;
+mod timestamp;
+mod verdict;
+mod voter;
+pub(crate) mod votes;
+
+pub(crate) use raw::Scalar;
+pub(crate) use timestamp::parse_ms;
+pub(crate) use verdict::Rejections;

@@ -1,0 +1,21 @@
+//! The front door of Tally: ingest, reads, health, metrics.
+//!
+//! Knows no Redis command and no SQL word, and writes no aggregate. Read the modules in this order: [`config`] is what can
+//! be set; `server` binds and serves; `routes` has every path; `ingest` takes a POST to the log; `reads` answers what was
+//! counted; `problem` has every refusal.
+
+pub mod config;
+mod connect;
+mod counted_through;
+mod front;
+mod index;
+mod ingest;
+mod json;
+pub mod logging;
+mod metrics;
+mod polls;
+mod problem;
+mod reads;
+mod ready;
+mod routes;
+pub mod server;

@@ -1,0 +1,234 @@
+//! What is measured, for Prometheus. Labels are bounded by our code, never by visitors.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, web};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tally_stream::AppenderStats;
+
+use crate::front::Front;
+use crate::ingest::Rejections;
+use crate::problem::{Kind, Problem};
+
+/// Upper bounds of the duration buckets in seconds.
+const DURATION_BUCKETS_SECONDS: [f64; 13] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// Label of a request that matched no route.
+const UNKNOWN: &str = "<unknown>";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    method: &'static str,
+    code: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FieldLabels {
+    field: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProblemLabels {
+    problem: &'static str,
+}
+
+type Durations = Family<RouteLabels, Histogram, fn() -> Histogram>;
+
+/// All metrics of the process.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Durations,
+    in_flight: Gauge,
+    accepted: Counter,
+    duplicates: Counter,
+    rejected: Family<FieldLabels, Counter>,
+    problems: Family<ProblemLabels, Counter>,
+    appender: AppenderGauges,
+}
+
+/// The appender's own figures, copied when they are asked for.
+#[derive(Debug, Default)]
+struct AppenderGauges {
+    queued_requests: Gauge<u64, AtomicU64>,
+    queued_bytes: Gauge<u64, AtomicU64>,
+    in_flight_requests: Gauge<u64, AtomicU64>,
+    flushes: Counter,
+    entries: Counter,
+    bytes: Counter,
+    resends: Counter,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let seconds: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS_SECONDS);
+        let mut metrics = Self {
+            registry: Registry::with_prefix("tally_api"),
+            requests: Family::default(),
+            durations: Family::new_with_constructor(seconds),
+            in_flight: Gauge::default(),
+            accepted: Counter::default(),
+            duplicates: Counter::default(),
+            rejected: Family::default(),
+            problems: Family::default(),
+            appender: AppenderGauges::default(),
+        };
+        metrics.register();
+        metrics.appender.register(&mut metrics.registry);
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("requests", "Requests answered", self.requests.clone());
+        registry.register("request_duration_seconds", "Time to answer a request", self.durations.clone());
+        registry.register("requests_in_flight", "Requests being answered", self.in_flight.clone());
+        registry.register("events_accepted", "Events accepted, votes included", self.accepted.clone());
+        registry.register("events_duplicate", "Events of requests that came again", self.duplicates.clone());
+        registry.register("events_rejected", "Events rejected, by the field to blame", self.rejected.clone());
+        registry.register("problems", "Requests refused, by problem", self.problems.clone());
+    }
+
+    /// Counts what became of a request's events.
+    pub(crate) fn judged(&self, accepted: u64, rejections: &Rejections, duplicate: bool) {
+        if duplicate {
+            self.duplicates.inc_by(accepted);
+            return;
+        }
+        self.accepted.inc_by(accepted);
+        let shown = rejections.shown();
+        for rejection in shown {
+            self.rejected.get_or_create(&FieldLabels { field: rejection.field.unwrap_or("event") }).inc();
+        }
+        let more = rejections.count() - shown.len();
+        if more > 0 {
+            self.rejected.get_or_create(&FieldLabels { field: "more" }).inc_by(more as u64);
+        }
+    }
+
+    fn answered(&self, route: String, method: &'static str, code: u16, began: Instant) {
+        self.durations.get_or_create(&RouteLabels { route: route.clone() }).observe(began.elapsed().as_secs_f64());
+        self.requests.get_or_create(&RequestLabels { route, method, code }).inc();
+    }
+
+    fn refused(&self, kind: Kind) {
+        self.problems.get_or_create(&ProblemLabels { problem: kind.slug() }).inc();
+    }
+
+    /// All metrics as text.
+    fn text(&self, stats: Option<AppenderStats>) -> Result<String, std::fmt::Error> {
+        self.appender.set(stats.unwrap_or_default());
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl AppenderGauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("appender_queued_requests", "Waiting for Redis or in flight", self.queued_requests.clone());
+        registry.register("appender_queued_bytes", "Bytes of these requests", self.queued_bytes.clone());
+        registry.register("appender_in_flight_requests", "Sent and not answered", self.in_flight_requests.clone());
+        registry.register("appender_flushes", "Pipelines sent to Redis", self.flushes.clone());
+        registry.register("appender_entries", "Log entries sent to Redis", self.entries.clone());
+        registry.register("appender_bytes", "Bytes of payload sent to Redis", self.bytes.clone());
+        registry.register("appender_resends", "Pipelines sent again", self.resends.clone());
+    }
+
+    fn set(&self, stats: AppenderStats) {
+        self.queued_requests.set(stats.queued_requests);
+        self.queued_bytes.set(stats.queued_bytes);
+        self.in_flight_requests.set(stats.in_flight_requests);
+        let counters = [
+            (&self.flushes, stats.flushes),
+            (&self.entries, stats.entries),
+            (&self.bytes, stats.bytes),
+            (&self.resends, stats.resends),
+        ];
+        for (counter, value) in counters {
+            // Two scrapes at once must not both add the difference.
+            counter.inner().fetch_max(value, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}
+
+/// Falls when the request ends, however it ends.
+struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Measures each request. The label is the route that matched, or `<unknown>`.
+pub(crate) async fn measure(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let began = Instant::now();
+    let Some(front) = request.app_data::<web::Data<Front>>().cloned() else { return next.call(request).await };
+    front.metrics.in_flight.inc();
+    let in_flight = InFlight(front.metrics.in_flight.clone());
+    let method = method_label(request.method());
+    let answer = next.call(request).await?;
+    let route = answer.request().match_pattern().unwrap_or_else(|| UNKNOWN.to_owned());
+    front.metrics.answered(route, method, answer.status().as_u16(), began);
+    if let Some(problem) = answer.response().error().and_then(|error| error.as_error::<Problem>()) {
+        front.metrics.refused(problem.kind());
+    }
+    drop(in_flight);
+    Ok(answer)
+}
+
+fn method_label(method: &actix_web::http::Method) -> &'static str {
+    const KNOWN: [&str; 8] = ["GET", "POST", "PUT", "HEAD", "OPTIONS", "PATCH", "DELETE", "TRACE"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
+
+/// `GET /metrics`.
+pub(crate) async fn scrape(front: web::Data<Front>) -> Result<HttpResponse, Problem> {
+    let stats = front.redis().ok().map(|redis| redis.appender.stats());
+    let text = front.metrics.text(stats).map_err(|error| {
+        tracing::error!(%error, "cannot write the metrics");
+        Problem::new(Kind::Internal, "the metrics cannot be written")
+    })?;
+    Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_end_in_total_and_never_fall() {
+        let metrics = Metrics::new();
+        metrics.judged(7, &Rejections::default(), false);
+        let stats = AppenderStats { flushes: 3, queued_requests: 2, ..AppenderStats::default() };
+        let text = metrics.text(Some(stats)).unwrap();
+        for line in [
+            "tally_api_events_accepted_total 7",
+            "tally_api_appender_flushes_total 3",
+            "tally_api_appender_queued_requests 2",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(metrics.text(None).unwrap().contains("tally_api_appender_flushes_total 3"));
+    }
+}

@@ -1,0 +1,39 @@
+//! Questions: what was counted. Each read tells first up to when everything is counted, then what.
+
+pub(crate) mod accounting;
+mod cursor;
+pub(crate) mod endpoints;
+pub(crate) mod evidence;
+mod figures;
+mod parameters;
+pub(crate) mod results;
+pub(crate) mod series;
+pub(crate) mod services;
+mod sort;
+mod span;
+pub(crate) mod summary;
+
+use crate::problem::{Kind, Problem};
+
+/// What a failing database is to a client; the log tells more.
+#[allow(clippy::needless_pass_by_value)] // it stands in map_err
+pub(crate) fn unavailable(error: tally_store::Error) -> Problem {
+    tracing::warn!(%error, "PostgreSQL did not answer a request");
+    let detail = match error {
+        tally_store::Error::NotMigrated { .. } => {
+            "PostgreSQL does not have this program's schema yet; run tally-consumer migrate, then ask again"
+        }
+        _ => "PostgreSQL does not answer; ask again (events are accepted all the same)",
+    };
+    Problem::new(Kind::DatabaseUnavailable, detail)
+}
+
+/// A time for an answer: RFC 3339, in UTC.
+fn rfc3339_s(at_s: i64) -> String {
+    jiff::Timestamp::from_second(at_s).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// The same from milliseconds, which it always shows.
+fn rfc3339_ms(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms).map(|at| format!("{at:.3}")).unwrap_or_default()
+}

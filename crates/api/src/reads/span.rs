@@ -1,0 +1,139 @@
+//! The window a question is about: `from` and `to`, the level that answers it, and the bounds really used.
+
+use tally_model::{Level, Window};
+use tally_store::Floors;
+
+use crate::front::{Front, now_ms};
+use crate::ingest::parse_ms;
+use crate::problem::Problem;
+use crate::reads::parameters::Parameters;
+use crate::reads::unavailable;
+
+/// Length of the window when `from` is not given, in seconds.
+const DEFAULT_SECONDS: i64 = 3_600;
+/// Earliest and latest time that can be asked for, in seconds since the Unix epoch: 1970 and 9000.
+const ASKED_S: std::ops::RangeInclusive<i64> = 0..=221_845_392_000;
+
+/// A window with the level that answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Bounds used: whole units of the level, never less than what was asked.
+    pub(crate) window: Window,
+    pub(crate) level: Level,
+}
+
+/// Reads `from` and `to`: RFC 3339, or before now like `-15m`; the last hour by default.
+///
+/// # Errors
+/// 400 naming the bound.
+pub(crate) fn asked(parameters: &Parameters, now_ms: i64) -> Result<Window, Problem> {
+    let to_s = bound_s(parameters, "to", now_ms)?.unwrap_or_else(|| ceil_s(now_ms));
+    let from_s = bound_s(parameters, "from", now_ms)?.unwrap_or(to_s - DEFAULT_SECONDS);
+    if from_s < to_s {
+        Ok(Window { from_s, to_s })
+    } else {
+        Err(Problem::parameter("from", "expected a time before to"))
+    }
+}
+
+/// The window that is asked for, at the finest level that answers it in few rows and is still kept.
+///
+/// # Errors
+/// 400 naming the bound, 503.
+pub(crate) async fn read(front: &Front, parameters: &Parameters) -> Result<Span, Problem> {
+    let window = asked(parameters, now_ms())?;
+    let floors = front.store()?.floors().await.map_err(unavailable)?;
+    Ok(of_window(window, floors))
+}
+
+pub(crate) fn of_window(window: Window, floors: Floors) -> Span {
+    let level = window.level(|level| floors.of(level));
+    Span { window: window.snap(level), level }
+}
+
+fn bound_s(parameters: &Parameters, name: &str, now_ms: i64) -> Result<Option<i64>, Problem> {
+    let Some(text) = parameters.text(name) else { return Ok(None) };
+    let found_ms = relative_ms(text).map(|back_ms| now_ms - back_ms).or_else(|| absolute_ms(text));
+    match found_ms.map(ceil_s).filter(|at_s| ASKED_S.contains(at_s)) {
+        // A lower bound goes down to its second, an upper one up.
+        Some(_) if name == "from" => Ok(found_ms.map(|at_ms| at_ms.div_euclid(1_000))),
+        Some(at_s) => Ok(Some(at_s)),
+        None => {
+            let expected = "expected an RFC 3339 time with a zone, such as 2026-03-10T12:00:00Z, or a time before now, \
+                            such as -15m, -1h or -7d";
+            Err(Problem::parameter(name, expected))
+        }
+    }
+}
+
+/// In a query a plus that is not escaped arrives as a space; no RFC 3339 time has one anywhere else.
+fn absolute_ms(text: &str) -> Option<i64> {
+    parse_ms(text).or_else(|| parse_ms(&text.replace(' ', "+")))
+}
+
+fn relative_ms(text: &str) -> Option<i64> {
+    seconds_of(text.strip_prefix('-')?)?.checked_mul(1_000)
+}
+
+/// Reads a length of time: `90s`, `15m`, `1h`, `7d`.
+pub(crate) fn seconds_of(text: &str) -> Option<i64> {
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number = &text[..text.len() - 1];
+    let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| number.parse::<i64>().ok()?.checked_mul(seconds)).flatten()
+}
+
+fn ceil_s(at_ms: i64) -> i64 {
+    at_ms.div_euclid(1_000) + i64::from(at_ms.rem_euclid(1_000) > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    const NOW_MS: i64 = 1_773_145_296_789;
+
+    fn window(query: &str) -> Result<(i64, i64), Problem> {
+        let request = TestRequest::with_uri(&format!("/x?{query}")).to_http_request();
+        let parameters = Parameters::of(&request, &["from", "to"]).unwrap();
+        asked(&parameters, NOW_MS).map(|window| (window.from_s, window.to_s))
+    }
+
+    #[test]
+    fn windows() {
+        let now_s = NOW_MS / 1_000 + 1;
+        assert_eq!(window("").unwrap(), (now_s - 3_600, now_s));
+        assert_eq!(window("from=-15m").unwrap(), (now_s - 1 - 900, now_s));
+        let day = window("from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00.5Z").unwrap();
+        assert_eq!(day.1 - day.0, 86_401);
+        let zoned = window("from=2026-03-01T02:00:00+02:00&to=2026-03-01T04:00:00%2B02:00").unwrap();
+        assert_eq!(zoned, (day.0, day.0 + 7_200));
+    }
+
+    #[test]
+    fn wrong_bounds_are_named() {
+        for (query, name) in [
+            ("from=yesterday", "from"),
+            ("from=2026-03-01", "from"),
+            ("to=", "to"),
+            ("to=9999-01-01T00:00:00Z", "to"),
+            ("from=1969-12-31T00:00:00Z", "from"),
+            ("from=-1x", "from"),
+            ("from=--1h", "from"),
+            ("from=-99999999999999999999d", "from"),
+            ("from=2026-03-01T00:00:00Z&to=2026-03-01T00:00:00Z", "from"),
+        ] {
+            let problem = window(query).unwrap_err().to_string();
+            assert!(problem.starts_with(name), "{query}: {problem}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Every path on one screen.
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
+
+use crate::ingest::{body, events, votes};
+use crate::problem::{Kind, Problem};
+use crate::reads::{accounting, endpoints, evidence, results, series, services, summary};
+use crate::{index, metrics, polls, ready};
+
+/// Mounts all routes.
+pub(crate) fn configure(app: &mut web::ServiceConfig) {
+    // Ingest
+    app.service(write("/v1/events", Method::POST, events::post));
+    app.service(write("/api/vote", Method::POST, votes::post_default));
+    app.service(write("/v1/polls/{poll}/votes", Method::POST, votes::post));
+    // Polls
+    app.service(poll("/v1/polls/{poll}"));
+    app.service(read("/api/results", results::get_default));
+    // Reads
+    app.service(read("/v1/endpoints", endpoints::get));
+    app.service(read("/v1/endpoints/{id}/series", series::get));
+    app.service(read("/v1/services", services::get));
+    app.service(read("/v1/summary", summary::get));
+    app.service(read("/v1/accounting", accounting::get));
+    app.service(read("/v1/dead-letters", evidence::dead_letters));
+    app.service(read("/v1/folded", evidence::folded));
+    // Operation
+    app.service(read("/health", health));
+    app.service(read("/ready", ready::get));
+    app.service(read("/metrics", metrics::scrape));
+    app.service(read("/", index::get));
+
+    app.default_service(web::to(not_found));
+    app.app_data(web::PathConfig::default().error_handler(|error, _| Problem::parameter("path", error).into()));
+}
+
+fn read<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let both = web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
+    refusing_others(both, &[Method::GET, Method::HEAD])
+}
+
+fn write<F, Args>(path: &str, method: Method, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    refusing_others(web::resource(path).route(web::method(method.clone()).to(handler)), &[method])
+}
+
+fn poll(path: &str) -> impl HttpServiceFactory + 'static {
+    let resource = web::resource(path).route(web::put().to(polls::put)).route(web::get().to(results::get));
+    refusing_others(resource.route(web::head().to(results::get)), &[Method::GET, Method::HEAD, Method::PUT])
+}
+
+fn refusing_others(resource: Resource, allowed: &[Method]) -> Resource {
+    let allowed = allowed.to_vec();
+    resource.default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
+        let problem = Problem::method_not_allowed(request.method(), &allowed);
+        async move {
+            body::receive(request.headers(), payload).await?;
+            Err::<HttpResponse, _>(problem)
+        }
+    }))
+}
+
+async fn not_found(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    body::receive(request.headers(), payload).await?;
+    let path: String = request.path().chars().take(200).collect();
+    Err(Problem::new(Kind::NotFound, format!("there is nothing at {path}; GET / lists what there is")))
+}
+
+/// The process is alive; nothing else is asked.
+async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"status": "alive"}))
+}
