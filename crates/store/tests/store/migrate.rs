@@ -1,0 +1,121 @@
+//! Migrations: twice, at once, over a newer schema, over another layout.
+
+use tally_servers::TestServers;
+use tally_store::{Class, Error, Migrated, SchemaState, Store};
+
+use crate::fixture::{SHARDS, TestStore, client, config, settings};
+
+async fn empty() -> (Store, tally_servers::TestDatabase<'static>) {
+    let database = TestServers::shared().await.unwrap().test_database().await.unwrap();
+    (Store::connect(&config(&database.url)).await.unwrap(), database)
+}
+
+#[tokio::test]
+async fn from_nothing_and_again() {
+    let (store, _database) = empty().await;
+    assert_eq!(store.schema_ready().await.unwrap(), SchemaState::Missing);
+    assert!(matches!(store.layout().await, Err(Error::NotMigrated { found: 0, .. })));
+    let first = store.migrate(&settings(8)).await.unwrap();
+    assert!(first.from == 0 && first.to > 0, "{first:?}");
+    let layout = store.layout().await.unwrap();
+    assert_eq!((layout.shards, layout.cluster_id.len()), (8, 36));
+    assert_eq!(store.positions().await.unwrap().len(), 8);
+    assert_eq!(store.migrate(&settings(8)).await.unwrap(), Migrated { from: first.to, to: first.to });
+    assert_eq!(store.layout().await.unwrap(), layout);
+    assert_eq!(store.schema_ready().await.unwrap(), SchemaState::Ready { version: first.to });
+}
+
+#[tokio::test]
+async fn several_at_once() {
+    let (store, database) = empty().await;
+    let runs = (0..4).map(|_| {
+        let url = database.url.clone();
+        tokio::spawn(async move { Store::connect(&config(&url)).await?.migrate(&settings(8)).await })
+    });
+    let mut versions = Vec::new();
+    for run in runs.collect::<Vec<_>>() {
+        versions.push(run.await.unwrap().unwrap());
+    }
+    let to = versions[0].to;
+    assert!(versions.iter().all(|v| v.to == to), "{versions:?}");
+    assert_eq!(versions.iter().filter(|v| v.from == 0).count(), 1, "{versions:?}");
+    assert_eq!(store.positions().await.unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_left_alone() {
+    let test = TestStore::new().await;
+    test.run(
+        "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
+              VALUES (900, 'later', '2030-01-01T00:00:00Z', '1'); \
+              UPDATE layout SET functions_version = 900; \
+              CREATE OR REPLACE FUNCTION service_id(service text) RETURNS bigint LANGUAGE sql AS 'SELECT 42::bigint'",
+    )
+    .await;
+    assert_eq!(test.migrate(&settings(SHARDS)).await.unwrap(), Migrated { from: 900, to: 900 });
+    assert_eq!(test.number("SELECT service_id('x')").await, 42, "the newer function was replaced");
+    assert_eq!(test.schema_ready().await.unwrap(), SchemaState::Ready { version: 900 });
+}
+
+#[tokio::test]
+async fn an_older_schema_is_not_ready() {
+    let test = TestStore::new().await;
+    test.run("UPDATE layout SET functions_version = 1").await;
+    assert!(matches!(test.schema_ready().await.unwrap(), SchemaState::Older { version: 1, .. }));
+    test.migrate(&settings(SHARDS)).await.unwrap();
+    assert!(matches!(test.schema_ready().await.unwrap(), SchemaState::Ready { .. }));
+}
+
+#[tokio::test]
+async fn another_layout_is_refused_by_name() {
+    let test = TestStore::new().await;
+    let error = test.migrate(&settings(SHARDS + 1)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "this database was made with shards 4, but 5 is configured; it cannot be changed afterwards"
+    );
+    let mut other = settings(SHARDS);
+    other.hash_names = "md5".to_owned();
+    let error = test.migrate(&other).await.unwrap_err();
+    assert!(matches!(error, Error::Layout { what: "hash names", .. }), "{error}");
+    assert_eq!(test.positions().await.unwrap().len(), usize::from(SHARDS));
+}
+
+#[tokio::test]
+async fn passwords_are_in_no_text() {
+    let (store, database) = empty().await;
+    let bad = database.url.replacen("://", "://someone:hunter2@", 1).replace("@tally", "@");
+    let texts = [
+        format!("{:?}", Store::connect(&config("postgres://u:hunter2?@h:x/d")).await.unwrap_err()),
+        Store::connect(&config("postgres://u:hunter2@127.0.0.1:1/d")).await.unwrap_err().to_string(),
+        format!("{:?}", Store::connect(&config("postgres://u:hunter2@127.0.0.1:1/d")).await.unwrap_err()),
+        format!("{:?}", config(&bad)),
+        format!("{store:?}"),
+    ];
+    assert!(texts.iter().all(|text| !text.contains("hunter2")), "{texts:?}");
+}
+
+#[tokio::test]
+async fn without_a_schema_calls_say_so() {
+    let (store, _database) = empty().await;
+    let error = store.positions().await.unwrap_err();
+    assert_eq!(error.class(), Class::Schema, "{error}");
+}
+
+#[tokio::test]
+async fn grants_reach_the_roles_that_exist() {
+    let test = TestStore::new().await;
+    let made = test.sql.batch_execute("CREATE ROLE tally_reader LOGIN PASSWORD 'r'; CREATE ROLE tally_consumer").await;
+    // Roles are the server's, shared by all tests; another test process has another server.
+    made.unwrap();
+    test.migrate(&settings(SHARDS)).await.unwrap();
+    let may = async |what: &str| test.text(&format!("SELECT {what}")).await;
+    assert_eq!(may("has_table_privilege('tally_reader', 'endpoint_hour', 'SELECT')").await, "true");
+    assert_eq!(may("has_table_privilege('tally_reader', 'endpoint_hour', 'INSERT')").await, "false");
+    assert_eq!(may("has_function_privilege('tally_reader', 'drop_partition_v1(text)', 'EXECUTE')").await, "false");
+    assert_eq!(may("has_function_privilege('tally_consumer', 'drop_partition_v1(text)', 'EXECUTE')").await, "true");
+    let reader = client(&test.database.url.replacen("://", "://", 1)).await;
+    reader.batch_execute("SET ROLE tally_reader; SELECT count(*) FROM endpoint_hour_figures").await.unwrap();
+    assert!(reader.batch_execute("SELECT make_partition_v1('minute', 0)").await.is_err());
+    test.run("DROP OWNED BY tally_reader; DROP OWNED BY tally_consumer; DROP ROLE tally_reader; DROP ROLE tally_consumer").await;
+}
