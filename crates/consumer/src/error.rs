@@ -1,0 +1,80 @@
+//! Why a command ended without having done its work.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A command could not do what it was asked to. Each text is a sentence for the person who reads the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting is missing, unknown, or has a value that cannot be used.
+    #[error("{0}")]
+    Setting(String),
+    /// The runtime could not be started.
+    #[error("the async runtime could not be started: {0}")]
+    Runtime(#[source] std::io::Error),
+    /// The address for health and metrics is taken, or is not ours.
+    #[error("cannot listen on {address} (TALLY_CONSUMER_LISTEN): {source}")]
+    Listen {
+        /// Address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Something that must be there did not appear in time.
+    #[error("waited {} s for {what} in vain: {reason}", waited.as_secs())]
+    Waited {
+        /// What did not come, such as `Redis`.
+        what: &'static str,
+        /// How long was waited.
+        waited: Duration,
+        /// What was said last.
+        reason: String,
+    },
+    /// Redis and PostgreSQL do not belong together, or were made for another layout.
+    #[error(
+        "shard {shard}: the log in Redis has another {what}: it says {theirs:?}, PostgreSQL says {ours:?}; check TALLY_REDIS_URL and TALLY_DATABASE_URL"
+    )]
+    Stranger {
+        /// Shard where it was found.
+        shard: u16,
+        /// What differs.
+        what: &'static str,
+        /// As in PostgreSQL.
+        ours: String,
+        /// As in Redis.
+        theirs: String,
+    },
+    /// A shard is halted, so its backlog cannot be applied.
+    #[error("shard {shard} is halted: {reason}")]
+    Halted {
+        /// Shard.
+        shard: u16,
+        /// Why.
+        reason: String,
+    },
+    /// The command was told to stop before it was done.
+    #[error("stopped by a signal before it was done")]
+    Interrupted,
+    /// PostgreSQL, or what it was asked.
+    #[error(transparent)]
+    Store(#[from] tally_store::Error),
+    /// Redis, or what it was asked.
+    #[error(transparent)]
+    Log(#[from] tally_stream::Error),
+}
+
+impl Error {
+    /// Whether it is a setting that must be changed first.
+    #[must_use]
+    pub fn is_setting(&self) -> bool {
+        matches!(
+            self,
+            Self::Setting(_)
+                | Self::Listen { .. }
+                | Self::Store(
+                    tally_store::Error::Url | tally_store::Error::Layout { .. } | tally_store::Error::KeepOrder
+                )
+                | Self::Log(tally_stream::Error::Settings(_))
+        )
+    }
+}

@@ -1,0 +1,156 @@
+//! Entries folded and not yet applied.
+
+use tally_model::{Anchor, Batch, Crossing, DeadLetter, Fold, RequestId, Shard, Totals};
+use tally_stream::{Entry, EntryBody, Header, Kind, decode};
+
+/// Reason of a dead letter: an entry, or part of one, that cannot be decoded.
+pub(super) const UNDECODABLE: &str = "undecodable";
+
+/// A stretch of the log, from the position in PostgreSQL to `tail`.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    /// Last entry folded; the position in PostgreSQL when there is none.
+    pub(super) tail: Anchor,
+    /// Number of entries.
+    pub(super) entries: usize,
+    crossings: Vec<Crossing>,
+    request_ids: Vec<RequestId>,
+    fold: Fold,
+    filtered: u64,
+    dead_letters: Vec<DeadLetter>,
+}
+
+impl Pending {
+    /// Nothing, after `base`.
+    pub(super) fn at(base: Anchor) -> Self {
+        Self { tail: base, ..Self::default() }
+    }
+
+    /// Drops everything and starts anew after `base`; what the fold knows of endpoints stays.
+    pub(super) fn restart(&mut self, base: Anchor) {
+        self.fold.take();
+        *self = Self { fold: std::mem::take(&mut self.fold), ..Self::at(base) };
+    }
+
+    /// Whether there is nothing to apply.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// Rows that an apply would write.
+    pub(super) fn keys(&self) -> usize {
+        self.fold.keys() + self.dead_letters.len()
+    }
+
+    /// Events folded.
+    pub(super) fn events(&self) -> u64 {
+        self.fold.events()
+    }
+
+    /// Whether it crosses a REGRESS: nothing may follow in the same batch.
+    pub(super) fn crosses_regress(&self) -> bool {
+        self.crossings.iter().any(Crossing::is_regress)
+    }
+
+    /// Adds the entry that comes next by the position rule. `is_counted`: its request was counted before a REGRESS.
+    pub(super) fn add(&mut self, entry: Entry, is_counted: bool) {
+        let before = self.tail;
+        self.settle_totals(&entry);
+        self.advance_to(&entry);
+        match entry.body {
+            EntryBody::Header(header) => self.cross(before, &header),
+            EntryBody::Damaged { reason, payload } => {
+                tracing::error!(position = %entry.position, reason, "set a damaged entry aside");
+                self.request_ids.push(entry.request_id);
+                self.set_entry_aside(&entry.position, entry.events, payload.to_vec());
+            }
+            EntryBody::Request { kind, format, payload } => {
+                self.request_ids.push(entry.request_id);
+                if is_counted {
+                    self.filtered += u64::from(entry.events);
+                } else {
+                    self.add_request(&entry.position, entry.events, (kind, format, &payload));
+                }
+            }
+        }
+    }
+
+    /// What one apply commits; the next stretch starts at its end.
+    pub(super) fn seal(&mut self, shard: Shard, base: &Anchor, generation: u64) -> Batch {
+        let mut tally = self.fold.take();
+        tally.votes.shrink_to_fit();
+        let batch = Batch {
+            shard,
+            prev: base.position,
+            generation,
+            last: self.tail,
+            crossings: std::mem::take(&mut self.crossings),
+            request_ids: std::mem::take(&mut self.request_ids),
+            tally,
+            filtered: self.filtered,
+            dead_letters: std::mem::take(&mut self.dead_letters),
+        };
+        self.restart(self.tail);
+        batch
+    }
+
+    fn add_request(&mut self, at: &tally_model::Position, events: u32, packed: (Kind, u8, &[u8])) {
+        let (kind, format, payload) = packed;
+        match decode(kind, format, payload) {
+            Ok(decoded) if decoded.len() as u64 == u64::from(events) => self.fold.add(decoded),
+            Ok(decoded) => {
+                tracing::error!(position = %at, events, decoded = decoded.len(), "set an entry aside: its envelope has another number of events");
+                self.set_entry_aside(at, events, payload.to_vec());
+            }
+            Err(error) => {
+                tracing::error!(position = %at, %error, "set an entry aside: it cannot be decoded");
+                self.set_entry_aside(at, events, payload.to_vec());
+            }
+        }
+    }
+
+    fn cross(&mut self, before: Anchor, header: &Header) {
+        self.crossings.push(Crossing {
+            at: before.position,
+            header: self.tail.position,
+            kept: header.prev,
+            totals: header.totals,
+            incarnation: header.incarnation.clone(),
+        });
+    }
+
+    /// An envelope that could not be read has no figures; the next one's totals tell how many events it stood for.
+    fn settle_totals(&mut self, entry: &Entry) {
+        let through = entry.totals.events.saturating_sub(u64::from(entry.events));
+        let missing = through.saturating_sub(self.tail.totals.events);
+        let within_an_epoch = entry.position.epoch == self.tail.position.epoch;
+        if within_an_epoch && missing > 0 {
+            self.dead_letters.push(DeadLetter {
+                position: self.tail.position,
+                index: None,
+                events: missing,
+                reason: UNDECODABLE.into(),
+                payload: Vec::new(),
+            });
+        }
+    }
+
+    fn advance_to(&mut self, entry: &Entry) {
+        let unreadable = matches!(entry.body, EntryBody::Damaged { .. }) && entry.totals == Totals::default();
+        let before = self.tail.totals;
+        let totals = if unreadable { Totals { entries: before.entries + 1, ..before } } else { entry.totals };
+        let stamp_ms = if unreadable { self.tail.stamp_ms } else { entry.stamp_ms };
+        self.tail = Anchor { position: entry.position, checksum: entry.checksum, stamp_ms, totals };
+        self.entries += 1;
+    }
+
+    fn set_entry_aside(&mut self, at: &tally_model::Position, events: u32, payload: Vec<u8>) {
+        self.dead_letters.push(DeadLetter {
+            position: *at,
+            index: None,
+            events: u64::from(events),
+            reason: UNDECODABLE.into(),
+            payload,
+        });
+    }
+}

@@ -1,0 +1,181 @@
+//! What a running counter has in memory, and the position rule over what it read.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use tally_model::{Anchor, Batch, Position, RequestId, Shard, Step, judge};
+use tally_stream::{Entry, EntryBody};
+use tokio::time::Instant;
+
+use super::Tuning;
+use super::pending::Pending;
+
+/// How long ids to filter are used before they are read again: some may have left the window.
+const FILTER_LIFE: Duration = Duration::from_secs(600);
+
+/// Where entries come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The group's cursor.
+    Group,
+    /// The log itself, from the counter's own position: the group's cursor has moved past it.
+    Log,
+}
+
+/// After a batch was refused or too slow: smaller ones, until its end is passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Caution {
+    /// Most entries of a batch: halved when one is refused, doubled when one is applied.
+    pub(super) entries_max: usize,
+    /// End of the batch that was refused.
+    pub(super) until: Position,
+}
+
+/// How folding ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Folded {
+    /// Everything that was read is folded.
+    All,
+    /// The batch must be applied before more is folded.
+    Full,
+    /// Something is missing between the tail and what was read.
+    Gap {
+        /// What was read instead.
+        found: Position,
+    },
+}
+
+/// A counter that runs.
+#[derive(Debug)]
+pub struct Run {
+    /// The position in PostgreSQL, as far as is known.
+    pub(crate) base: Anchor,
+    /// Generation in PostgreSQL, as far as is known.
+    pub(super) generation: u64,
+    pub(super) pending: Pending,
+    /// Read and not yet folded.
+    pub(super) ahead: VecDeque<Entry>,
+    pub(super) source: Source,
+    pub(super) caution: Option<Caution>,
+    /// Whether folding stopped and the batch must be applied first.
+    pub(super) is_full: bool,
+    /// Whether Redis was told of `base`.
+    pub(super) mirrored: bool,
+    pub(super) applied_at: Option<Instant>,
+    pub(super) trim_at: Instant,
+    filter: HashSet<RequestId>,
+    filter_from: Instant,
+}
+
+impl Run {
+    pub(super) fn new(base: Anchor, generation: u64, filter: HashSet<RequestId>) -> Self {
+        let now = Instant::now();
+        Self {
+            base,
+            generation,
+            pending: Pending::at(base),
+            ahead: VecDeque::new(),
+            source: Source::Group,
+            caution: None,
+            is_full: false,
+            mirrored: false,
+            applied_at: None,
+            trim_at: now,
+            filter,
+            filter_from: now,
+        }
+    }
+
+    /// Position after what is folded.
+    pub(super) fn tail(&self) -> Position {
+        self.pending.tail.position
+    }
+
+    /// Whether what is folded must be applied now: at once when idle, at most every `flush` when busy.
+    pub(super) fn is_due(&self, flush: Duration) -> bool {
+        !self.pending.is_empty() && (self.is_full || self.until_due(flush).is_zero())
+    }
+
+    /// How long an apply has to wait for the one before.
+    pub(super) fn until_due(&self, flush: Duration) -> Duration {
+        self.applied_at.map_or(Duration::ZERO, |at| (at + flush).saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether the ids to filter should be read again.
+    pub(super) fn filter_is_old(&self) -> bool {
+        !self.filter.is_empty() && self.filter_from.elapsed() > FILTER_LIFE
+    }
+
+    /// Folds what was read, by the position rule, until the batch is full.
+    pub(super) fn fold_ahead(&mut self, tuning: &Tuning) -> Folded {
+        let folded = self.fold_until_full(tuning);
+        self.is_full = folded != Folded::All;
+        folded
+    }
+
+    fn fold_until_full(&mut self, tuning: &Tuning) -> Folded {
+        while !self.has_enough(tuning) {
+            let Some(entry) = self.ahead.pop_front() else { return Folded::All };
+            match judge(self.tail(), entry.position, prev_of(&entry)) {
+                Step::Skip => {}
+                Step::Gap => {
+                    self.ahead.clear();
+                    return Folded::Gap { found: entry.position };
+                }
+                // The ids that it makes to be filtered are known once it is recorded; so it is a batch of its own.
+                Step::Regress { .. } if !self.pending.is_empty() => {
+                    self.ahead.push_front(entry);
+                    return Folded::Full;
+                }
+                Step::Next | Step::NewEpoch | Step::Regress { .. } => {
+                    let is_counted = self.filter.contains(&entry.request_id);
+                    self.pending.add(entry, is_counted);
+                }
+            }
+        }
+        Folded::Full
+    }
+
+    fn has_enough(&self, tuning: &Tuning) -> bool {
+        let entries_max = self.caution.map_or(usize::MAX, |caution| caution.entries_max);
+        self.pending.keys() >= tuning.batch_keys
+            || self.pending.events() >= tuning.batch_events
+            || self.pending.entries >= entries_max
+            || self.pending.crosses_regress()
+    }
+
+    /// What is to be committed. Until it is settled the run is in between: settle with one of the two below, or SYNC.
+    pub(super) fn seal(&mut self, shard: Shard) -> Batch {
+        self.pending.seal(shard, &self.base, self.generation)
+    }
+
+    /// The batch is in PostgreSQL.
+    pub(super) fn commit(&mut self, last: Anchor) {
+        self.base = last;
+        self.applied_at = Some(Instant::now());
+        self.is_full = !self.ahead.is_empty();
+        self.mirrored = false;
+        self.caution = self
+            .caution
+            .filter(|caution| last.position < caution.until)
+            .map(|caution| Caution { entries_max: caution.entries_max.saturating_mul(2), ..caution });
+    }
+
+    /// The batch of `entries` through `until` was refused: go back to the position, and on in smaller steps.
+    pub(super) fn shrink(&mut self, entries: usize, until: Position) {
+        let until = self.caution.map_or(until, |caution| caution.until.max(until));
+        self.caution = Some(Caution { entries_max: (entries / 2).max(1), until });
+        self.ahead.clear();
+        self.pending.restart(self.base);
+        self.is_full = false;
+        self.source = Source::Log;
+    }
+}
+
+/// What a header names as the last id that survived.
+pub(super) fn prev_of(entry: &Entry) -> Option<Position> {
+    match &entry.body {
+        EntryBody::Header(header) => Some(header.prev),
+        EntryBody::Request { .. } | EntryBody::Damaged { .. } => None,
+    }
+}
