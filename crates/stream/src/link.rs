@@ -87,6 +87,11 @@ impl Link {
         answers.map_err(Broken::NoAnswer)
     }
 
+    /// Makes the next command connect anew.
+    pub(crate) async fn reset(&self) {
+        *self.connection.lock().await = None;
+    }
+
     async fn connected(&self) -> Result<Connected, RedisError> {
         let mut connection = self.connection.lock().await;
         if let Some(connected) = &*connection {

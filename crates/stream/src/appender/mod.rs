@@ -1,10 +1,30 @@
-//! Appending with group commit.
+//! Appending with group commit: while one pipeline is in flight requests gather, and the next one carries them all, one
+//! script call a shard. There is no timer: alone, a request leaves at once; under load many share a round trip and an fsync.
+//!
+//! Read `queue.rs` (what waits, and who knows whether it was sent), then `flight.rs` (what is sent together, frozen), then
+//! `worker.rs` (the loop), then `settle.rs` (what an answer means).
 
-use tally_model::{Payload, Position, RequestId, Shard};
+mod flight;
+mod queue;
+mod settle;
+mod worker;
 
+use std::sync::Arc;
+
+use tally_model::{ENTRY_BYTES_MAX, Payload, Position, RequestId, Shard};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use crate::codec::{self, ENTRY_EVENTS_MAX};
 use crate::config::Limits;
 use crate::error::Refused;
 use crate::link::Link;
+use queue::{Body, Pending, Room, Ticket};
+use worker::Worker;
+
+/// From here on a request is packed by its caller, on the caller's thread, and stays an entry of its own.
+const LARGE_EVENTS_MIN: usize = 64;
 
 /// A request to append.
 #[derive(Debug, Clone)]
@@ -74,12 +94,20 @@ pub struct AppenderStats {
 
 /// Appends requests; clones share one queue and one connection.
 #[derive(Debug, Clone)]
-pub struct Appender {}
+pub struct Appender {
+    shards: u16,
+    limits: Limits,
+    room: Arc<Room>,
+    // Unbounded only in form: a place in `room` is taken before anything is sent here.
+    queue: UnboundedSender<Pending>,
+}
 
 impl Appender {
     pub(crate) fn start(link: Link, shards: u16, limits: Limits) -> Self {
-        let _ = (link, shards, limits);
-        unimplemented!()
+        let room = Arc::new(Room::default());
+        let (queue, pending) = unbounded_channel();
+        tokio::spawn(Worker::new(link, shards, &limits, Arc::clone(&room), pending).run());
+        Self { shards, limits, room, queue }
     }
 
     /// Appends one request and waits for its answer, at most the deadline. Dropping the future harms no other request;
@@ -88,13 +116,57 @@ impl Appender {
     /// # Errors
     /// [`Refused`] says for each case whether the request may have been appended.
     pub async fn append(&self, request: AppendRequest) -> Result<Appended, Refused> {
-        let _ = request;
-        unimplemented!()
+        if request.key.is_none() && request.payload.is_empty() {
+            return Ok(Appended::NothingToAppend);
+        }
+        if request.shard.index() >= self.shards {
+            return Err(Refused::NotOpen);
+        }
+        let deadline = Instant::now() + self.limits.deadline;
+        let AppendRequest { shard, key, received_ms, payload } = request;
+        let body = body_of(payload, key.is_some())?;
+        let place = Room::take(&self.room, body.bytes()).ok_or(Refused::Overloaded)?;
+        let ticket = Arc::new(Ticket::default());
+        let (answer, answered) = oneshot::channel();
+        let pending = Pending { shard, key, received_ms, body, ticket: Arc::clone(&ticket), answer, place };
+        self.queue.send(pending).map_err(|_| Refused::Unavailable)?;
+        wait(answered, &ticket, deadline).await
     }
 
     /// What it does now and did so far.
     #[must_use]
     pub fn stats(&self) -> AppenderStats {
-        unimplemented!()
+        self.room.stats()
     }
+}
+
+async fn wait(
+    mut answered: oneshot::Receiver<Result<Appended, Refused>>,
+    ticket: &Ticket,
+    deadline: Instant,
+) -> Result<Appended, Refused> {
+    if let Ok(Ok(answer)) = timeout_at(deadline, &mut answered).await {
+        return answer;
+    }
+    // It may have come just now.
+    if let Ok(answer) = answered.try_recv() {
+        return answer;
+    }
+    Err(if ticket.give_up() { Refused::Unavailable } else { Refused::Unknown })
+}
+
+/// Packs what is large or has a client's key; the rest is packed with others later.
+fn body_of(payload: Payload, has_key: bool) -> Result<Body, Refused> {
+    if payload.is_empty() {
+        return Ok(Body::Ask);
+    }
+    let loose = queue::packed_bytes_max(&payload);
+    if !has_key && payload.len() < LARGE_EVENTS_MIN && loose <= ENTRY_BYTES_MAX {
+        return Ok(Body::Loose { payload, bytes_max: loose });
+    }
+    let packed = codec::encode(&payload);
+    if packed.bytes.len() > ENTRY_BYTES_MAX || payload.len() > ENTRY_EVENTS_MAX {
+        return Err(Refused::TooLarge { bytes: packed.bytes.len() });
+    }
+    Ok(Body::Packed(packed))
 }
