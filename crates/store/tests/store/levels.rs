@@ -1,1 +1,138 @@
-//! placeholder
+//! Whatever the order of apply, roll-up, compaction, late events and dropped partitions, every level equals the fold of
+//! all accepted events.
+
+use proptest::prelude::*;
+use tally_model::Tally;
+use tally_store::{Applied, Keep};
+
+use crate::fixture::{DAY, NOON, TestLog, TestStore, tally};
+use crate::plain_fold::{PlainFold, assert_levels, assert_rolled};
+
+/// Databases that the property is tried on.
+const CASES: u32 = 24;
+/// Short, so that a few steps of the clock pass every floor.
+const KEEP: Keep = Keep { minutes_days: 2, hours_days: 40, days_days: 400, dedupe_seconds: 3_600 };
+
+/// One event, relative to the clock: route, seconds ago, status class, duration.
+type Relative = (u8, i64, u16, Option<u64>);
+
+#[derive(Debug, Clone)]
+enum Step {
+    Apply { shard: u16, events: Vec<Relative> },
+    RollUp,
+    Compact,
+    Advance { seconds: i64 },
+    Maintain,
+}
+
+fn event() -> impl Strategy<Value = Relative> {
+    let ago = prop_oneof![
+        6 => -300..120_i64,
+        4 => 0..7_200_i64,
+        2 => 0..4 * DAY,
+        1 => 0..60 * DAY,
+        1 => 0..700 * DAY,
+    ];
+    let duration = prop::option::of(prop_oneof![Just(0), 1..5_000_u64, 1..86_400_000_000_u64]);
+    (0..4_u8, ago, 1..6_u16, duration)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..3_u16, prop::collection::vec(event(), 1..12)).prop_map(|(shard, events)| Step::Apply { shard, events }),
+        4 => Just(Step::RollUp),
+        2 => Just(Step::Compact),
+        3 => prop_oneof![60..600_i64, 3_600..2 * DAY, 5 * DAY..40 * DAY].prop_map(|seconds| Step::Advance { seconds }),
+        2 => Just(Step::Maintain),
+    ]
+}
+
+pub(crate) fn tally_at(now_s: i64, events: &[Relative]) -> Tally {
+    let routes = ["/a", "/b", "/c", "/d"];
+    let absolute: Vec<_> = events
+        .iter()
+        .map(|&(route, ago, class, us)| ("web", "GET", routes[usize::from(route)], class * 100 + 1, now_s - ago, us))
+        .collect();
+    tally(&absolute)
+}
+
+struct World {
+    test: TestStore,
+    plain: PlainFold,
+    logs: Vec<TestLog>,
+    now_s: i64,
+}
+
+impl World {
+    async fn new() -> Self {
+        let test = TestStore::new().await;
+        // Small enough that a handful of rows asks for several roll-ups and for compaction.
+        test.run("UPDATE setting SET roll_up_rows = 5, sketch_bytes = 24").await;
+        let logs = (0..3).map(TestLog::new).collect();
+        Self { test, plain: PlainFold::default(), logs, now_s: NOON }
+    }
+
+    async fn take(&mut self, step: &Step) {
+        match step {
+            Step::Apply { shard, events } => {
+                let tally = tally_at(self.now_s, events);
+                self.plain.add(&tally);
+                let batch = self.logs[usize::from(*shard)].next(tally);
+                let outcome = crate::fixture::apply_all(&self.test, &batch).await;
+                let Applied::Done { counted, dead_lettered: 0, .. } = outcome else { panic!("{outcome:?}") };
+                assert_eq!(counted, events.len() as u64);
+            }
+            Step::RollUp => drop(self.test.roll_up().await.unwrap()),
+            Step::Compact => {
+                let grown = self.test.sweep_grown(100).await.unwrap();
+                self.test.compact(&grown).await.unwrap();
+            }
+            Step::Advance { seconds } => {
+                self.now_s += seconds;
+                self.test.set_clock(self.now_s).await;
+            }
+            Step::Maintain => drop(self.test.maintain(&KEEP).await.unwrap()),
+        }
+    }
+
+    async fn settle(&mut self) {
+        self.now_s += 600;
+        self.test.set_clock(self.now_s).await;
+        while self.test.roll_up().await.unwrap().more {}
+    }
+}
+
+#[test]
+fn every_level_equals_the_fold() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut config = ProptestConfig::with_cases(CASES);
+    config.failure_persistence = None;
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..30))| {
+        runtime.block_on(async {
+            let mut world = World::new().await;
+            for step in &steps {
+                world.take(step).await;
+            }
+            assert_levels(&world.test, &world.plain).await;
+            world.settle().await;
+            assert_rolled(&world.test, &world.plain).await;
+        });
+    });
+}
+
+/// The consumer was away for a week: its backlog goes to the levels that still keep its time.
+#[tokio::test]
+async fn a_week_old_backlog_loses_nothing() {
+    let mut world = World::new().await;
+    world.test.maintain(&KEEP).await.unwrap();
+    let posted = tally_at(world.now_s, &[(0, 30, 2, Some(900)), (1, 90, 5, None), (0, 100 * DAY, 2, Some(7))]);
+    let batch = world.logs[0].next(posted.clone());
+    world.take(&Step::Advance { seconds: 7 * DAY }).await;
+    world.take(&Step::Maintain).await;
+    assert_eq!(world.test.count(&batch).await, (3, 0));
+    world.plain.add(&posted);
+    assert_levels(&world.test, &world.plain).await;
+    assert_eq!(world.test.number("SELECT count(*) FROM endpoint_minute").await, 0);
+    assert_eq!(world.test.number("SELECT sum(requests) FROM endpoint_hour").await, 2);
+    assert_eq!(world.test.number("SELECT sum(requests) FROM endpoint_month").await, 3);
+}

@@ -1,1 +1,95 @@
-//! placeholder
+//! The plain truth: every event added up in memory, by level, to compare the database with.
+
+use std::collections::BTreeMap;
+
+use tally_model::{EndpointName, Level, Sketch, Tally};
+use tally_store::Figures;
+
+use crate::fixture::TestStore;
+
+/// A level's rows by endpoint and start in seconds.
+pub(crate) type Rows = BTreeMap<(EndpointName, i64), Figures>;
+
+/// All events that were applied, by level.
+#[derive(Clone, Default)]
+pub(crate) struct PlainFold {
+    levels: [Rows; 4],
+}
+
+impl PlainFold {
+    pub(crate) fn add(&mut self, tally: &Tally) {
+        for minute in &tally.minutes {
+            let name = &tally.endpoints.iter().find(|e| e.0 == minute.endpoint).unwrap().1;
+            let timed = minute.timed > 0;
+            let figures = Figures {
+                requests: minute.requests,
+                status: minute.status,
+                timed: minute.timed,
+                duration_sum_us: minute.duration_sum_us,
+                duration_min_us: timed.then_some(minute.duration_min_us),
+                duration_max_us: timed.then_some(minute.duration_max_us),
+                sketch: minute.sketch.clone(),
+            };
+            for level in Level::ALL {
+                let key = (name.clone(), level.floor(minute.start_s));
+                self.levels[level as usize].entry(key).or_default().add(&figures);
+            }
+        }
+    }
+
+    /// The rows of a level from `from_s` on.
+    pub(crate) fn rows(&self, level: Level, from_s: i64) -> Rows {
+        self.levels[level as usize].iter().filter(|row| row.0.1 >= from_s).map(|row| (row.0.clone(), row.1.clone())).collect()
+    }
+}
+
+/// What the database holds of a level from `from_s` on: its own rows, and the minutes that are not yet rolled up.
+pub(crate) async fn stored(test: &TestStore, level: Level, from_s: i64) -> Rows {
+    let columns = "service, method, route, requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx, timed, \
+                   duration_sum_us, duration_min_us, duration_max_us, sketch, extract(epoch FROM start)::bigint";
+    let part = |table: &str, filter: &str| {
+        format!("SELECT {columns} FROM endpoint_{table} t JOIN endpoint e ON e.id = t.endpoint WHERE {filter}")
+    };
+    let sql = match level {
+        Level::Minute => part("minute", "true"),
+        _ => format!("{} UNION ALL {}", part(level.name(), "true"), part("minute", "NOT rolled")),
+    };
+    let mut rows = Rows::new();
+    for row in test.rows(&sql).await {
+        let amount = |i: usize| u64::try_from(row.get::<_, i64>(i)).unwrap();
+        let us = |i: usize| row.get::<_, Option<i64>>(i).map(|us| u64::try_from(us).unwrap());
+        let figures = Figures {
+            requests: amount(3),
+            status: [amount(4), amount(5), amount(6), amount(7), amount(8)],
+            timed: amount(9),
+            duration_sum_us: amount(10),
+            duration_min_us: us(11),
+            duration_max_us: us(12),
+            sketch: Sketch::decode(row.get(13)).unwrap(),
+        };
+        let start_s = level.floor(row.get(14));
+        if start_s >= from_s {
+            rows.entry((EndpointName::new(row.get(0), row.get(1), row.get(2)), start_s)).or_default().add(&figures);
+        }
+    }
+    rows
+}
+
+/// Panics unless every level equals the plain fold, from its floor on.
+pub(crate) async fn assert_levels(test: &TestStore, plain: &PlainFold) {
+    let floors = test.floors().await.unwrap();
+    for level in Level::ALL {
+        let from_s = floors.of(level);
+        let (found, expected) = (stored(test, level, from_s).await, plain.rows(level, from_s));
+        assert_eq!(found.len(), expected.len(), "rows of {level:?}");
+        for (key, figures) in expected {
+            assert_eq!(found.get(&key), Some(&figures), "{level:?} {key:?}");
+        }
+    }
+}
+
+/// Panics unless every event went to a level, rolled up once: each coarser level alone equals the plain fold.
+pub(crate) async fn assert_rolled(test: &TestStore, plain: &PlainFold) {
+    assert_eq!(test.number("SELECT count(*) FROM endpoint_minute WHERE NOT rolled").await, 0);
+    assert_levels(test, plain).await;
+}
