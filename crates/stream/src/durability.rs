@@ -1,7 +1,6 @@
 //! What of Redis's settings is weaker than the log wants, in sentences for the operator.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use redis::Value;
 
@@ -17,7 +16,7 @@ const ASKED: [&str; 5] = ["appendonly", "appendfsync", "no-appendfsync-on-rewrit
 pub(crate) async fn check(link: &Link, held_bytes: u64) -> Result<Vec<String>, Error> {
     let mut config = redis::cmd("CONFIG");
     config.arg("GET").arg(&ASKED[..]);
-    match script::send_one(link, config, Duration::ZERO).await {
+    match script::read(link, config).await {
         Ok(answer) => Ok(sentences(&settings_of(answer)?, held_bytes)),
         Err(Error::Refused(why)) => Ok(vec![format!(
             "Redis does not say how durable it is ({why}): make sure that it has appendonly yes, appendfsync always, \

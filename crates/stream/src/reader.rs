@@ -46,7 +46,7 @@ impl Reader {
         read.arg("BLOCK").arg(block.as_millis().clamp(1, u128::from(u32::MAX)) as u64);
         read.arg("NOACK").arg("STREAMS").arg(&self.stream).arg(">");
         // The usual limit comes on top of BLOCK: Redis 7.0 may overstay it.
-        let entries = entry::entries(entry::of_one_stream(script::send_one(&self.link, read, block).await?)?)?;
+        let entries = entry::entries(entry::of_one_stream(script::read_blocking(&self.link, read, block).await?)?)?;
         self.learn(&entries);
         Ok(entries)
     }

@@ -58,15 +58,27 @@ pub(crate) async fn run(link: &Link, script: &Script, calls: Vec<Cmd>) -> Result
     Ok(answers)
 }
 
-/// Calls a script once; an error of the server is an error.
-pub(crate) async fn run_one(link: &Link, script: &Script, call: Cmd) -> Result<Value, Error> {
-    let answers = run(link, script, vec![call]).await?;
+/// Like [`run`], for calls that may be repeated: an idle connection that broke unnoticed costs no more than a second try.
+pub(crate) async fn run_again(link: &Link, script: &Script, calls: Vec<Cmd>) -> Result<Vec<Value>, Error> {
+    match run(link, script, calls.clone()).await {
+        Err(Broken::NoAnswer(Error::Away(_))) => Ok(run(link, script, calls).await?),
+        other => Ok(other?),
+    }
+}
+
+/// Sends one command that is no script and only reads; with a second try too.
+pub(crate) async fn read(link: &Link, command: Cmd) -> Result<Value, Error> {
+    let pipeline = pipeline_of([command]);
+    let answers = match link.send(&pipeline, Duration::ZERO).await {
+        Err(Broken::NoAnswer(Error::Away(_))) => link.send(&pipeline, Duration::ZERO).await?,
+        other => other?,
+    };
     accepted(answers.into_iter().next().unwrap_or_default())
 }
 
-/// Sends one command that is no script, and waits `longer` than usual for its answer.
-pub(crate) async fn send_one(link: &Link, command: Cmd, longer: Duration) -> Result<Value, Error> {
-    let answers = link.send(&pipeline_of([command]), longer).await?;
+/// Sends one command that waits up to `block` for its answer.
+pub(crate) async fn read_blocking(link: &Link, command: Cmd, block: Duration) -> Result<Value, Error> {
+    let answers = link.send(&pipeline_of([command]), block).await?;
     accepted(answers.into_iter().next().unwrap_or_default())
 }
 

@@ -3,7 +3,6 @@
 mod status;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use redis::{Cmd, Value};
 use tally_model::{Anchor, HASH_NAMES, Position, Shard};
@@ -108,7 +107,7 @@ impl Log {
     async fn require_version(&self) -> Result<(), Error> {
         let mut info = redis::cmd("INFO");
         info.arg("server");
-        let info = reply::text(script::send_one(&self.link, info, Duration::ZERO).await?)?;
+        let info = reply::text(script::read(&self.link, info).await?)?;
         let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or_default().trim();
         let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
         if major.is_some_and(|major| major >= REDIS_MAJOR_MIN) {
@@ -145,7 +144,7 @@ impl Log {
     /// Redis is away or refuses.
     pub async fn statuses(&self) -> Result<Vec<ShardStatus>, Error> {
         let calls = Shard::all(self.shards).map(status::call).collect();
-        let replies = script::run(&self.link, &script::STATUS, calls).await?;
+        let replies = script::run_again(&self.link, &script::STATUS, calls).await?;
         let shards = Shard::all(self.shards).zip(replies);
         shards.map(|(shard, reply)| status::parse(shard, script::accepted(reply)?)).collect()
     }
@@ -188,7 +187,7 @@ impl Log {
             let asked = RANGE_ENTRIES_MAX.min(count - found.len());
             let mut range = redis::cmd("XRANGE");
             range.arg(keys::stream(shard)).arg(format!("({from}")).arg("+").arg("COUNT").arg(asked);
-            let more = entry::entries(script::send_one(&self.link, range, Duration::ZERO).await?)?;
+            let more = entry::entries(script::read(&self.link, range).await?)?;
             let is_end = more.len() < asked;
             found_bytes += more.iter().map(Entry::bytes).sum::<usize>();
             from = more.last().map_or(from, |entry| entry.position);
@@ -207,7 +206,7 @@ impl Log {
     pub async fn entry_at(&self, shard: Shard, at: Position) -> Result<Option<Entry>, Error> {
         let mut range = redis::cmd("XRANGE");
         range.arg(keys::stream(shard)).arg(at.to_string()).arg(at.to_string());
-        let found = entry::entries(script::send_one(&self.link, range, Duration::ZERO).await?)?;
+        let found = entry::entries(script::read(&self.link, range).await?)?;
         Ok(found.into_iter().next())
     }
 
@@ -297,8 +296,10 @@ impl Log {
         Appender::start(self.link.another(), self.shards, limits)
     }
 
+    /// Every script that is run from here may be run twice: a second run finds the first one's work done.
     async fn run(&self, script: &Script, call: Cmd) -> Result<Value, Error> {
-        script::run_one(&self.link, script, call).await
+        let answers = script::run_again(&self.link, script, vec![call]).await?;
+        script::accepted(answers.into_iter().next().unwrap_or_default())
     }
 }
 
