@@ -25,8 +25,9 @@ local sent_before = ARGV[6] == '1'
 
 -- A window is this many buckets; with the one being filled, one more is asked.
 local BUCKETS = 4
--- What an id costs, and a part of a bucket on top: measured (docs/adr/0005-shards-and-request-ids.md).
-local ID_BYTES, PART_BYTES = 96, 200
+-- What an id costs, and a part of a bucket on top: measured (docs/adr/0005-shards-and-request-ids.md). Beyond as many ids
+-- as a listpack holds Redis turns the part into a hash table, which takes twice as much for each.
+local ID_BYTES, PART_BYTES, PART_IDS_MAX = 64, 160, 512
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -123,9 +124,13 @@ end
 local function keep(ids, id, at_epoch, at_seq, received_ms, count, hash)
   local key = part_of(ids, ids.buckets[1], id)
   redis.call('HSET', key, id, struct.pack('>I8I8i8I4', at_epoch, at_seq, received_ms, count) .. hash)
-  if redis.call('HLEN', key) > 1 then return ID_BYTES end
-  redis.call('PEXPIREAT', key, text(ids.expire_ms))
-  return ID_BYTES + PART_BYTES
+  local held = redis.call('HLEN', key)
+  if held == 1 then
+    redis.call('PEXPIREAT', key, text(ids.expire_ms))
+    return ID_BYTES + PART_BYTES
+  end
+  if held == PART_IDS_MAX + 1 then return ID_BYTES * (PART_IDS_MAX + 2) end
+  return held > PART_IDS_MAX and 2 * ID_BYTES or ID_BYTES
 end
 
 local ids_bytes, charged = nil, 0

