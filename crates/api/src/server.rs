@@ -89,15 +89,19 @@ impl Bound {
         let handle = server.handle();
         tokio::pin!(server);
         tracing::info!("serving on http://{}", self.address);
-        tokio::select! {
+        let mistake = tokio::select! {
             served = &mut server => return Ok(served?),
-            error = connect::connect(&front) => {
-                handle.stop(false).await;
-                return Err(error);
-            }
-            () = stop => tracing::info!("stopping: no new requests; those under way have {} s", grace.as_secs()),
+            mistake = connect::connect(&front) => Some(mistake),
+            () = stop => None,
+        };
+        if mistake.is_none() {
+            tracing::info!("stopping: no new requests; those under way have {} s", grace.as_secs());
         }
-        let (served, ()) = tokio::join!(server, handle.stop(true));
-        Ok(served?)
+        // The server must go on running to be stopped.
+        let (served, ()) = tokio::join!(server, handle.stop(mistake.is_none()));
+        match mistake {
+            Some(mistake) => Err(mistake),
+            None => Ok(served?),
+        }
     }
 }

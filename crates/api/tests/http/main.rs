@@ -1,0 +1,12 @@
+//! The front door as clients meet it: the real binary, a real Redis, a real PostgreSQL, HTTP from outside.
+#![allow(clippy::unwrap_used)] // a test that cannot go on should say where
+
+mod counting;
+mod door;
+
+mod bad_events;
+mod bad_questions;
+mod good_events;
+mod operation;
+mod reads;
+mod votes;
