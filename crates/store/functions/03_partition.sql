@@ -18,7 +18,8 @@ BEGIN
         RAISE EXCEPTION 'no % partition is made for %', p_level, part.lower USING ERRCODE = 'datetime_field_overflow';
     END IF;
     PERFORM pg_advisory_xact_lock(1413565516, 3);
-    IF to_regclass(part.name) IS NOT NULL THEN
+    -- Not to_regclass: a backend's cache may still say that the table of another, who had the lock before us, is missing.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = part.name AND relnamespace = 'public'::regnamespace) THEN
         RETURN false;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING STORAGE) WITH (fillfactor = 50)',

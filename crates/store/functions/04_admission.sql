@@ -9,16 +9,16 @@ DECLARE
     room integer;
 BEGIN
     SELECT services_max - (SELECT count(*) FROM service) INTO room FROM setting;
-    IF room <= 0 OR NOT EXISTS (SELECT FROM unnest(p_services) AS name
-                                WHERE NOT EXISTS (SELECT FROM service s WHERE s.id = service_id(name))) THEN
+    IF room <= 0 OR NOT EXISTS (SELECT FROM unnest(p_services) AS sent (name)
+                                WHERE NOT EXISTS (SELECT FROM service s WHERE s.id = service_id(sent.name))) THEN
         RETURN;
     END IF;
     PERFORM FROM setting FOR NO KEY UPDATE;
     SELECT services_max - (SELECT count(*) FROM service) INTO room FROM setting;
     INSERT INTO service (id, name)
-    SELECT service_id(name), name
+    SELECT service_id(sent.name), sent.name
     FROM (SELECT DISTINCT name FROM unnest(p_services) AS name) AS sent
-    WHERE NOT EXISTS (SELECT FROM service s WHERE s.id = service_id(name))
+    WHERE NOT EXISTS (SELECT FROM service s WHERE s.id = service_id(sent.name))
     ORDER BY 1 LIMIT greatest(room, 0);
 END
 $$;
@@ -31,7 +31,7 @@ DECLARE
 BEGIN
     SELECT array_agg(id) INTO open_ids FROM (
         SELECT s.id FROM service s, setting
-        WHERE s.id IN (SELECT service_id(name) FROM (SELECT DISTINCT name FROM unnest(p_services) AS name) AS sent)
+        WHERE s.id IN (SELECT service_id(sent.name) FROM (SELECT DISTINCT name FROM unnest(p_services) AS name) AS sent)
           AND s.endpoints < setting.endpoints_max
         ORDER BY s.id FOR NO KEY UPDATE OF s) AS locked;
     WITH candidates AS (
