@@ -158,7 +158,7 @@ local function append(kind, id, hash, received_ms, count, format, payload)
   if kept then
     if kept.hash ~= hash then return answer(3, 0, 0, 0, 0) end
     -- Our own repetition of a call finds what the call itself wrote; that is no client's duplicate.
-    local is_echo = ids == own_ids or (sent_before and kept.received_ms == received_ms)
+    local is_echo = ids == own_ids or (kind ~= 3 and sent_before and kept.received_ms == received_ms)
     if not is_echo then duplicates = duplicates + kept.events end
     return answer(is_echo and 0 or 1, kept.epoch, kept.seq, kept.received_ms, kept.events)
   end

@@ -1,5 +1,7 @@
 //! Redis that is killed.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +11,7 @@ use tally_servers::AppendFsync;
 use tally_stream::{Appended, EntryBody, Limits, Refused};
 use tokio::time::sleep;
 
-use crate::support::{SHARD, TestLog, accept, keyed, limits, payload_of, request};
+use crate::support::{SHARD, TestLog, accept, keyed, limits, payload_of, raw, request};
 
 #[tokio::test]
 async fn a_restart_opens_an_epoch_that_chains_to_the_last_id() {
@@ -88,6 +90,58 @@ async fn kill_9_under_always_loses_and_doubles_nothing() {
         at = entry.position;
     }
     assert!((2..=5).contains(&epochs), "{epochs} epochs after 4 restarts");
+}
+
+#[tokio::test]
+async fn a_lost_suffix_is_named_by_the_next_header() {
+    let test = TestLog::open().await;
+    let appender = test.log.appender(limits());
+    let kept = accept(&appender, request(3)).await;
+    let (file, copy) = (test.redis.data_dir().join("appendonlydir"), test.redis.data_dir().join("kept"));
+    copy_files(&file, &copy);
+    let totals = test.log.status(SHARD).await.unwrap().totals;
+    accept(&appender, keyed("k", 1, 4)).await;
+    let lost = accept(&appender, request(5)).await;
+    test.redis.kill9().await.unwrap();
+    copy_files(&copy, &file);
+    test.redis.restart().await.unwrap();
+
+    // The retry of a lost request is no duplicate: what was kept of it is lost with it.
+    let next = accept(&appender, keyed("k", 1, 4)).await;
+    assert!(next.epoch > lost.epoch && next.seq == 1);
+    let header = test.log.entry_at(SHARD, Position::new(next.epoch, 0)).await.unwrap().unwrap();
+    let EntryBody::Header(body) = &header.body else { panic!("{header:?}") };
+    assert_eq!(judge(lost, header.position, Some(body.prev)), Step::Regress { kept });
+    assert_eq!((body.totals, header.totals.events), (totals, 3));
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir(to).unwrap();
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_demoted_redis_is_waited_for_within_the_deadline() {
+    let test = TestLog::open().await;
+    let patient = test.log.appender(limits());
+    let hasty = test.log.appender(Limits { deadline: Duration::from_millis(300), ..limits() });
+    let last = accept(&patient, request(1)).await;
+    raw(&test.redis, &["REPLICAOF", "127.0.0.1", "1"]).await;
+    let waiting = tokio::spawn({
+        let patient = patient.clone();
+        async move { patient.append(request(1)).await }
+    });
+    // It was refused for certain, time and again.
+    assert_eq!(hasty.append(request(1)).await, Err(Refused::Unavailable));
+    raw(&test.redis, &["REPLICAOF", "NO", "ONE"]).await;
+    let Ok(Appended::Accepted { at, .. }) = waiting.await.unwrap() else { panic!("refused") };
+    assert_eq!(test.events().await, 2);
+    // It kept its run id, but another could have been the primary meanwhile: a new epoch.
+    assert!(at.epoch > last.epoch, "{at}");
 }
 
 #[tokio::test]
