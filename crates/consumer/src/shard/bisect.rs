@@ -5,8 +5,8 @@ use tally_model::{Batch, DeadLetter, EventBlock, Fold, Payload, Tally};
 use tally_store::{Class, Error as StoreError};
 use tally_stream::{EntryBody, decode};
 
+use super::Counter;
 use super::settle::Settled;
-use super::{Counter, State};
 use crate::error::Error;
 
 /// Reason of a dead letter: the database can never take it.

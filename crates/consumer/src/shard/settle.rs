@@ -11,8 +11,6 @@ use crate::backoff::Backoff;
 
 /// Longest wait between two tries of a batch.
 const WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long errors of the schema may last before the shard is shown as halted. It clears by itself.
-const SCHEMA_PATIENCE: Duration = Duration::from_secs(300);
 /// Most partitions that one batch may ask for: days that minutes are kept, months of hours, years of days, with room.
 const PARTITIONS_MAX: u32 = 1_000;
 /// Every how many failed tries the log is told again.
@@ -127,7 +125,7 @@ impl Counter {
 
     async fn bear_with_schema(&mut self, tries: &mut Tries, error: &StoreError) {
         let since = *tries.schema_since.get_or_insert_with(Instant::now);
-        if since.elapsed() < SCHEMA_PATIENCE || self.shown_halted {
+        if since.elapsed() < self.desk.tuning.schema_patience || self.shown_halted {
             return;
         }
         let reason = format!("the schema is not what this program expects: {error}");

@@ -1,1 +1,12 @@
 //! The consumer against a real Redis and a real PostgreSQL. One binary, so that the servers start once.
+
+mod stage;
+
+mod counting;
+mod database_faults;
+mod poison;
+mod redis_faults;
+mod restore;
+
+mod commands;
+mod program;
