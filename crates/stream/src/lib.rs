@@ -23,10 +23,10 @@
 //!
 //! # Commands
 //!
-//! What an ACL must allow on `~events:*`: `EVALSHA`, `EVAL`, `SCRIPT LOAD`, `XREADGROUP`, `XRANGE`; inside the scripts
-//! `EXISTS`, `TYPE`, `XADD`, `XRANGE`, `XREVRANGE`, `XTRIM`, `XINFO`, `XGROUP`, `HGET`, `HMGET`, `HSET`, `HSETNX`, `HINCRBY`,
-//! `HLEN`, `DEL`, `GET`, `INCRBY`, `PEXPIREAT`, `TIME`, `INFO`. And, with no key: `PING`, `INFO`, `CONFIG GET` (only for the
-//! warnings at start; where it is forbidden, that is said instead), `CLIENT SETINFO`.
+//! What an ACL must allow on `~events:*`: `EVALSHA`, `XREADGROUP`, `XRANGE`; inside the scripts `EXISTS`, `XADD`, `XRANGE`,
+//! `XREVRANGE`, `XTRIM`, `XINFO`, `XGROUP`, `HGET`, `HMGET`, `HSET`, `HINCRBY`, `HLEN`, `GET`, `INCRBY`, `PEXPIREAT`, `TIME`, `INFO`.
+//! And, with no key: `SCRIPT LOAD`, `INFO`, `CLIENT SETINFO`, `CONFIG GET` (only for the warnings at start; where it is
+//! forbidden, that is said instead).
 
 mod codec;
 mod config;
