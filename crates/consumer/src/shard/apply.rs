@@ -98,7 +98,7 @@ impl Counter {
     }
 
     /// Trims the log now and then: below what was applied, and only what is older than the retention.
-    async fn trim(&mut self) {
+    pub(super) async fn trim(&mut self) {
         let State::Run(run) = &mut self.state else { return };
         if Instant::now() < run.trim_at {
             return;

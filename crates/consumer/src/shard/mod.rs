@@ -68,6 +68,8 @@ pub struct Tuning {
     pub batch_keys: usize,
     /// Events from which on a batch is applied at once.
     pub batch_events: u64,
+    /// Entries from which on a batch is applied at once: their ids go to the ledger.
+    pub batch_entries: usize,
     /// How long errors of the schema may last before the shard is shown as halted. It clears by itself.
     pub schema_patience: Duration,
     /// How long the ids of requests matter after a REGRESS.
@@ -85,6 +87,7 @@ impl Default for Tuning {
             block: Duration::from_secs(1),
             batch_keys: 20_000,
             batch_events: 1_000_000,
+            batch_entries: 50_000,
             schema_patience: Duration::from_secs(300),
             dedupe_window: Duration::from_secs(86_400),
             retention: Duration::from_secs(86_400),

@@ -42,6 +42,11 @@ impl Pending {
         self.fold.keys() + self.dead_letters.len()
     }
 
+    /// Bytes of what was set aside.
+    pub(super) fn set_aside_bytes(&self) -> usize {
+        self.dead_letters.iter().map(|letter| letter.payload.len()).sum()
+    }
+
     /// Events folded.
     pub(super) fn events(&self) -> u64 {
         self.fold.events()

@@ -100,8 +100,22 @@ impl Counter {
             self.forget();
         } else if seen.last > tail {
             run.source = Source::Log;
+        } else if run.row_is_old() {
+            self.ask_for_the_row().await?;
         } else if !run.mirrored {
             self.mirror().await;
+        }
+        self.trim().await;
+        Ok(())
+    }
+
+    /// PostgreSQL may have been restored while nothing came.
+    async fn ask_for_the_row(&mut self) -> Result<(), Error> {
+        let row = self.desk.store.position(self.shard).await?;
+        if let State::Run(run) = &self.state
+            && (row.anchor, row.generation) != (run.base, run.generation)
+        {
+            self.forget();
         }
         Ok(())
     }

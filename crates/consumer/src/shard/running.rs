@@ -13,6 +13,11 @@ use super::pending::Pending;
 /// How long ids to filter are used before they are read again: some may have left the window.
 const FILTER_LIFE: Duration = Duration::from_secs(600);
 
+/// How often an idle counter asks whether its row is still the one it runs from.
+const ROW_LIFE: Duration = Duration::from_secs(10);
+/// Bytes of dead letters from which on a batch is applied at once.
+const SET_ASIDE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Where entries come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -65,6 +70,7 @@ pub struct Run {
     pub(super) trim_at: Instant,
     filter: HashSet<RequestId>,
     filter_from: Instant,
+    row_seen: Instant,
 }
 
 impl Run {
@@ -83,6 +89,7 @@ impl Run {
             trim_at: now,
             filter,
             filter_from: now,
+            row_seen: now,
         }
     }
 
@@ -104,6 +111,15 @@ impl Run {
     /// Whether the ids to filter should be read again.
     pub(super) fn filter_is_old(&self) -> bool {
         !self.filter.is_empty() && self.filter_from.elapsed() > FILTER_LIFE
+    }
+
+    /// Whether PostgreSQL should be asked for the row again; once in a while true.
+    pub(super) fn row_is_old(&mut self) -> bool {
+        let is_old = self.row_seen.elapsed() > ROW_LIFE;
+        if is_old {
+            self.row_seen = Instant::now();
+        }
+        is_old
     }
 
     /// Folds what was read, by the position rule, until the batch is full.
@@ -137,10 +153,11 @@ impl Run {
     }
 
     fn has_enough(&self, tuning: &Tuning) -> bool {
-        let entries_max = self.caution.map_or(usize::MAX, |caution| caution.entries_max);
+        let entries_max = self.caution.map_or(tuning.batch_entries, |caution| caution.entries_max);
         self.pending.keys() >= tuning.batch_keys
             || self.pending.events() >= tuning.batch_events
             || self.pending.entries >= entries_max
+            || self.pending.set_aside_bytes() >= SET_ASIDE_BYTES_MAX
             || self.pending.crosses_regress()
     }
 
@@ -152,7 +169,8 @@ impl Run {
     /// The batch is in PostgreSQL.
     pub(super) fn commit(&mut self, last: Anchor) {
         self.base = last;
-        self.applied_at = Some(Instant::now());
+        let now = Instant::now();
+        (self.applied_at, self.row_seen) = (Some(now), now);
         self.is_full = !self.ahead.is_empty();
         self.mirrored = false;
         self.caution = self

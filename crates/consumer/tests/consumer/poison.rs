@@ -2,7 +2,7 @@
 
 use tally_model::Position;
 
-use crate::stage::{SHARD, Stage};
+use crate::stage::Stage;
 
 /// Makes the database refuse every row of an endpoint (SQLSTATE 23514).
 async fn refuse(stage: &Stage, route: &str) {
@@ -71,7 +71,7 @@ async fn an_entry_without_an_envelope_is_set_aside_with_its_events() {
     stage.append("/a", 5, Some("a")).await;
     let at = stage.last().await;
     stage.append("/b", 3, Some("b")).await;
-    rewrite(&stage, at, "h = 'nonsense'").await;
+    stage.rewrite(at, "h = 'nonsense'").await;
     stage.count_all(&mut counter).await;
     stage.check(3, 5, 0).await;
 }
@@ -80,23 +80,5 @@ async fn an_entry_without_an_envelope_is_set_aside_with_its_events() {
 async fn corrupt_payload(stage: &Stage, at: Position) {
     let change =
         "local i = math.floor(#p / 2); p = p:sub(1, i) .. string.char(bit.bxor(p:byte(i + 1), 85)) .. p:sub(i + 2)";
-    rewrite(stage, at, change).await;
-}
-
-/// Writes the stream again with one entry changed: same ids, other bytes. `change` is Lua over the fields `h` and `p`.
-async fn rewrite(stage: &Stage, at: Position, change: &str) {
-    let script = format!(
-        "local all = redis.call('XRANGE', KEYS[1], '-', '+')
-         redis.call('XTRIM', KEYS[1], 'MAXLEN', '=', '0')
-         redis.call('XSETID', KEYS[1], '0-0')
-         for _, entry in ipairs(all) do
-           local h, p = entry[2][2], entry[2][4]
-           if entry[1] == ARGV[1] then {change} end
-           redis.call('XADD', KEYS[1], entry[1], 'h', h, 'p', p)
-         end
-         return #all"
-    );
-    let reply = stage.redis(&[b"EVAL", script.as_bytes(), b"1", b"events:{0}", at.to_string().as_bytes()]).await;
-    assert!(reply.starts_with(':'), "{reply}");
-    assert!(stage.links.log.status(SHARD).await.unwrap().group);
+    stage.rewrite(at, change).await;
 }

@@ -143,3 +143,30 @@ async fn a_group_that_is_gone_is_made_again() {
     stage.check(12, 0, 0).await;
     assert!(stage.links.log.status(SHARD).await.unwrap().group);
 }
+
+#[tokio::test]
+async fn an_id_that_was_used_again_halts() {
+    let stage = Stage::start().await;
+    let mut counter = stage.running().await;
+    let events = stage.append_many("x", 3).await;
+    stage.count_all(&mut counter).await;
+    let at = stage.last().await;
+    stage.rewrite(at, "h = h:sub(1, 15) .. 'x' .. h:sub(17)").await;
+    let reason = stage.until_halted(&mut stage.counter()).await;
+    assert!(reason.contains("used again"), "{reason}");
+    stage.check(events, 0, 0).await;
+}
+
+#[tokio::test]
+async fn a_log_that_went_back_without_a_new_epoch_halts() {
+    let stage = Stage::start().await;
+    let mut counter = stage.running().await;
+    stage.append_many("x", 3).await;
+    stage.count_all(&mut counter).await;
+    let last = stage.last().await;
+    let before = format!("{}-{}", last.epoch, last.seq - 1);
+    stage.redis(&[b"XDEL", b"events:{0}", last.to_string().as_bytes()]).await;
+    stage.redis(&[b"XSETID", b"events:{0}", before.as_bytes()]).await;
+    let reason = stage.until_halted(&mut stage.counter()).await;
+    assert!(reason.contains("below") && reason.contains(&last.to_string()), "{reason}");
+}

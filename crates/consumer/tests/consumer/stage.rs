@@ -194,6 +194,24 @@ impl Stage {
         assert!(!reply.starts_with('-'), "{reply}");
         reply
     }
+
+    /// Writes the stream again with one entry changed: same ids, other bytes. `change` is Lua over the fields `h` and `p`.
+    pub(crate) async fn rewrite(&self, at: Position, change: &str) {
+        let script = format!(
+            "local all = redis.call('XRANGE', KEYS[1], '-', '+')
+         redis.call('XTRIM', KEYS[1], 'MAXLEN', '=', '0')
+         redis.call('XSETID', KEYS[1], '0-0')
+         for _, entry in ipairs(all) do
+           local h, p = entry[2][2], entry[2][4]
+           if entry[1] == ARGV[1] then {change} end
+           redis.call('XADD', KEYS[1], entry[1], 'h', h, 'p', p)
+         end
+         return #all"
+        );
+        let reply = self.redis(&[b"EVAL", script.as_bytes(), b"1", b"events:{0}", at.to_string().as_bytes()]).await;
+        assert!(reply.starts_with(':'), "{reply}");
+        assert!(self.links.log.status(SHARD).await.unwrap().group);
+    }
 }
 
 /// Steps until the counter runs.
