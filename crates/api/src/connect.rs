@@ -17,7 +17,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long Redis may take to answer a question (appends have their own deadline).
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long PostgreSQL may take to answer one question.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Finds both servers, then keeps the copy of the polls fresh. Ends only when starting was a mistake.
 pub(crate) async fn connect(front: &Front) -> ServerError {
@@ -99,7 +101,10 @@ async fn checked(config: &tally_stream::Config, front: &Front) -> Result<Log, ta
 }
 
 async fn postgresql(front: &Front) -> Result<(), ServerError> {
-    let config = tally_store::Config::new(&front.config.database_url);
+    let config = tally_store::Config {
+        statement_timeout: STATEMENT_TIMEOUT,
+        ..tally_store::Config::new(&front.config.database_url)
+    };
     let mut waiting = Waiting::new("PostgreSQL");
     let store = loop {
         match Store::connect(&config).await {

@@ -7,6 +7,7 @@ use tally_stream::{Appender, Log};
 
 use crate::config::Config;
 use crate::counted_through::CountedThrough;
+use crate::ingest::Room;
 use crate::metrics::Metrics;
 use crate::polls::Polls;
 use crate::problem::{Kind, Problem};
@@ -25,6 +26,7 @@ pub(crate) struct Front {
     pub(crate) metrics: Metrics,
     pub(crate) polls: Polls,
     pub(crate) counted_through: CountedThrough,
+    pub(crate) room: Room,
     pub(crate) found_redis: OnceLock<Redis>,
     pub(crate) found_store: OnceLock<Store>,
 }
@@ -36,6 +38,7 @@ impl Front {
             metrics: Metrics::new(),
             polls: Polls::new(),
             counted_through: CountedThrough::new(),
+            room: Room::default(),
             found_redis: OnceLock::new(),
             found_store: OnceLock::new(),
         }

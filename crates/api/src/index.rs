@@ -1,30 +1,52 @@
 //! `GET /`: what there is.
 
 use actix_web::HttpResponse;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-/// Names the routes, each with a phrase.
+/// Every route, with a phrase; the documentation must name each (held by a test).
+pub(crate) const ROUTES: [(&str, &str); 17] = [
+    ("POST /v1/events", "count events: one JSON object, an array, or NDJSON; gzip and zstd"),
+    ("POST /api/vote", "vote in the poll default"),
+    ("POST /v1/polls/{poll}/votes", "vote in a poll"),
+    ("PUT /v1/polls/{poll}", "make a poll, or add options to it"),
+    ("GET /v1/polls/{poll}", "results of a poll"),
+    ("GET /api/results", "results of the poll default"),
+    ("GET /v1/endpoints", "requests, errors and durations of every endpoint"),
+    ("GET /v1/endpoints/{id}/series", "one endpoint over time"),
+    ("GET /v1/services", "the same figures for every service"),
+    ("GET /v1/summary", "the same figures for everything"),
+    ("GET /v1/accounting", "what was accepted, and what became of it"),
+    ("GET /v1/dead-letters", "what could not be counted, and why"),
+    ("GET /v1/folded", "endpoints that count under <other>"),
+    ("GET /health", "the process is alive"),
+    ("GET /ready", "events can be appended to every shard"),
+    ("GET /metrics", "Prometheus metrics"),
+    ("GET /", "this list"),
+];
+
+/// Lists the routes.
 pub(crate) async fn get() -> HttpResponse {
-    HttpResponse::Ok().json(json!({
-        "name": "tally",
-        "version": env!("CARGO_PKG_VERSION"),
-        "routes": {
-            "POST /v1/events": "count events: one JSON object, an array, or NDJSON; gzip and zstd",
-            "POST /api/vote": "vote in the poll default",
-            "POST /v1/polls/{poll}/votes": "vote in a poll",
-            "PUT /v1/polls/{poll}": "make a poll, or add options to it",
-            "GET /v1/polls/{poll}": "results of a poll",
-            "GET /api/results": "results of the poll default",
-            "GET /v1/endpoints": "requests, errors and durations of every endpoint",
-            "GET /v1/endpoints/{id}/series": "one endpoint over time",
-            "GET /v1/services": "the same figures for every service",
-            "GET /v1/summary": "the same figures for everything",
-            "GET /v1/accounting": "what was accepted, and what became of it",
-            "GET /v1/dead-letters": "what could not be counted, and why",
-            "GET /v1/folded": "endpoints that count under <other>",
-            "GET /health": "the process is alive",
-            "GET /ready": "events can be appended to every shard",
-            "GET /metrics": "Prometheus metrics",
-        },
-    }))
+    let routes: Map<String, Value> =
+        ROUTES.iter().map(|(route, phrase)| ((*route).to_owned(), json!(phrase))).collect();
+    HttpResponse::Ok().json(json!({"name": "tally", "version": env!("CARGO_PKG_VERSION"), "routes": routes}))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, test};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn every_route_is_mounted_and_documented() {
+        let documentation = include_str!("../../../docs/http.md");
+        let app = test::init_service(App::new().configure(crate::routes::configure)).await;
+        for (route, _) in ROUTES {
+            assert!(documentation.contains(&format!("`{route}`")), "docs/http.md does not name {route}");
+            let path = route.split_once(' ').unwrap().1.replace("{poll}", "p").replace("{id}", "1");
+            // TRACE is allowed nowhere: 405 tells that there is something.
+            let asked = test::TestRequest::with_uri(&path).method(actix_web::http::Method::TRACE).to_request();
+            assert_eq!(test::call_service(&app, asked).await.status(), 405, "{route}");
+        }
+    }
 }

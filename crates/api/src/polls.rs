@@ -95,12 +95,15 @@ impl Polls {
         }
     }
 
-    /// What was read replaces what was known, but a poll never loses an option: a restored database may have forgotten
-    /// what votes were accepted for.
+    /// What was read is added to what was known: neither polls nor options are ever taken away, and a restored database
+    /// may have forgotten some that votes were accepted for.
     fn set(&self, mut read: ByName) {
         let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
         for (name, options) in known.iter() {
-            read.entry(name.clone()).or_insert_with(|| Arc::clone(options));
+            let read = read.entry(name.clone()).or_default();
+            let forgotten = options.iter().filter(|option| !read.contains(option)).cloned();
+            let all: Vec<String> = read.iter().cloned().chain(forgotten).collect();
+            *read = all.into();
         }
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
     }
@@ -138,7 +141,7 @@ pub(crate) async fn put(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read(request.headers(), payload).await?;
+    let body = body::read(&front.room, request.headers(), payload).await?;
     content::form(request.headers())?;
     let poll = poll_name(&poll).map_err(|error| Problem::parameter(error.field, error.reason))?;
     let sent: Definition = crate::json::object(body::text(&body)?)?;

@@ -65,14 +65,14 @@ fn refusing_others(resource: Resource, allowed: &[Method]) -> Resource {
     resource.default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
         let problem = Problem::method_not_allowed(request.method(), &allowed);
         async move {
-            body::receive(request.headers(), payload).await?;
+            body::pass_over(payload).await?;
             Err::<HttpResponse, _>(problem)
         }
     }))
 }
 
 async fn not_found(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
-    body::receive(request.headers(), payload).await?;
+    body::pass_over(payload).await?;
     let path: String = request.path().chars().take(200).collect();
     Err(Problem::new(Kind::NotFound, format!("there is nothing at {path}; GET / lists what there is")))
 }

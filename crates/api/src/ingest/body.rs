@@ -1,6 +1,8 @@
 //! Reading a body, all of it and no more than allowed: 8 MB as it comes, and 8 MB unpacked.
 
+use std::future::Future;
 use std::io::Read;
+use std::ops::Deref;
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
@@ -11,6 +13,7 @@ use tally_model::BODY_BYTES_MAX;
 use tokio::time::timeout;
 
 use crate::ingest::content::{self, Encoding};
+use crate::ingest::room::{Held, Room};
 use crate::problem::{Kind, Problem};
 
 /// How long a body may take to arrive.
@@ -23,27 +26,54 @@ const UNPACK_HERE_BYTES_MAX: usize = 64 * 1024;
 /// Largest window of a zstd frame, as a power of two: 8 MiB, more than a body may be, and what `zstd -19` uses.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// A body, unpacked, with the room it takes.
+pub(crate) struct Body<'r> {
+    bytes: Bytes,
+    _held: Held<'r>,
+}
+
+impl Deref for Body<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Reads the whole body, then unpacks it. It is read whatever is wrong with the request, because a connection with an
 /// unread body cannot be used again.
 ///
 /// # Errors
-/// 400 (damaged), 408, 413 or 415.
-pub(crate) async fn read(headers: &HeaderMap, payload: web::Payload) -> Result<Bytes, Problem> {
-    let sent = receive(headers, payload).await?;
-    match content::encoding(headers)? {
-        Encoding::Identity => Ok(sent),
-        encoding if sent.len() <= UNPACK_HERE_BYTES_MAX => unpack(&sent, encoding),
+/// 400 (damaged), 408, 413, 415, or 503 while too many are being read.
+pub(crate) async fn read<'r>(room: &'r Room, headers: &HeaderMap, payload: web::Payload) -> Result<Body<'r>, Problem> {
+    let mut held = room.enter();
+    let sent = in_time(gather(headers, payload, &mut held)).await?;
+    let bytes = match content::encoding(headers)? {
+        Encoding::Identity => sent,
+        encoding if sent.len() <= UNPACK_HERE_BYTES_MAX => unpack(&sent, encoding)?,
         encoding => match web::block(move || unpack(&sent, encoding)).await {
-            Ok(unpacked) => unpacked,
-            Err(_) => Err(Problem::new(Kind::Overloaded, "no thread is free to unpack the body; nothing was counted")),
+            Ok(unpacked) => unpacked?,
+            Err(_) => {
+                let detail = "no thread is free to unpack the body; nothing was counted, send the same request again";
+                return Err(Problem::new(Kind::Overloaded, detail));
+            }
         },
-    }
+    };
+    held.take(bytes.len())?;
+    Ok(Body { bytes, _held: held })
 }
 
-/// Reads the body as it was sent.
-pub(crate) async fn receive(headers: &HeaderMap, payload: web::Payload) -> Result<Bytes, Problem> {
-    match timeout(BODY_TIMEOUT, gather(headers, payload)).await {
-        Ok(gathered) => gathered,
+/// Reads a body that nobody wants, so that the connection can be used again.
+///
+/// # Errors
+/// 408, 413.
+pub(crate) async fn pass_over(payload: web::Payload) -> Result<(), Problem> {
+    in_time(async { discard(payload).await }).await
+}
+
+async fn in_time<T>(reading: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    match timeout(BODY_TIMEOUT, reading).await {
+        Ok(read) => read,
         Err(_) => {
             let detail = format!("the body did not arrive within {} s; send it again", BODY_TIMEOUT.as_secs());
             Err(Problem::new(Kind::BodyTimeout, detail).closing())
@@ -51,36 +81,40 @@ pub(crate) async fn receive(headers: &HeaderMap, payload: web::Payload) -> Resul
     }
 }
 
-async fn gather(headers: &HeaderMap, mut payload: web::Payload) -> Result<Bytes, Problem> {
+async fn gather(headers: &HeaderMap, mut payload: web::Payload, held: &mut Held<'_>) -> Result<Bytes, Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > BODY_BYTES_MAX + DISCARDED_BYTES_MAX) {
         return Err(too_large("as it was sent").closing());
     }
-    let first = match payload.next().await {
-        None => return Ok(Bytes::new()),
-        Some(chunk) => chunk.map_err(|error| broken(&error))?,
-    };
-    let mut body = BytesMut::from(first);
+    let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| broken(&error))?;
         if body.len() + chunk.len() > BODY_BYTES_MAX {
-            return Err(discard(payload).await);
+            drop(body);
+            discard(payload).await?;
+            return Err(too_large("as it was sent"));
         }
-        body.extend_from_slice(&chunk);
+        held.take(chunk.len())?;
+        // The first chunk is mostly the only one, and need not be copied.
+        if body.is_empty() {
+            body = BytesMut::from(chunk);
+        } else {
+            body.extend_from_slice(&chunk);
+        }
     }
-    if body.len() > BODY_BYTES_MAX { Err(too_large("as it was sent")) } else { Ok(body.freeze()) }
+    Ok(body.freeze())
 }
 
 /// Reads on for a while and throws away what comes.
-async fn discard(mut payload: web::Payload) -> Problem {
+async fn discard(mut payload: web::Payload) -> Result<(), Problem> {
     let mut discarded = 0;
-    while let Some(Ok(chunk)) = payload.next().await {
-        discarded += chunk.len();
+    while let Some(chunk) = payload.next().await {
+        discarded += chunk.map_err(|error| broken(&error))?.len();
         if discarded > DISCARDED_BYTES_MAX {
-            return too_large("as it was sent").closing();
+            return Err(too_large("as it was sent").closing());
         }
     }
-    too_large("as it was sent")
+    Ok(())
 }
 
 fn broken(error: &actix_web::error::PayloadError) -> Problem {
@@ -130,7 +164,7 @@ const fn name(encoding: Encoding) -> &'static str {
 ///
 /// # Errors
 /// 400, if it is not UTF-8, saying where.
-pub(crate) fn text(body: &Bytes) -> Result<&str, Problem> {
+pub(crate) fn text(body: &[u8]) -> Result<&str, Problem> {
     std::str::from_utf8(body).map_err(|error| {
         let detail = format!("the body is not UTF-8: the byte at offset {} is not valid", error.valid_up_to());
         Problem::new(Kind::MalformedBody, detail)

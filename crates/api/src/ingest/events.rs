@@ -20,7 +20,7 @@ pub(crate) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read(request.headers(), payload).await?;
+    let body = body::read(&front.room, request.headers(), payload).await?;
     let form = content::form(request.headers())?;
     let key = key::of(request.headers(), DOOR, &body)?;
     let accepted = count(&front, body::text(&body)?, form, key).await?;

@@ -7,11 +7,13 @@ pub(crate) mod events;
 pub(crate) mod key;
 mod parse;
 mod raw;
+mod room;
 mod timestamp;
 mod verdict;
 mod voter;
 pub(crate) mod votes;
 
 pub(crate) use raw::Scalar;
+pub(crate) use room::Room;
 pub(crate) use timestamp::parse_ms;
 pub(crate) use verdict::Rejections;

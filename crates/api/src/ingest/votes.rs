@@ -1,7 +1,6 @@
 //! `POST /api/vote` and `POST /v1/polls/{poll}/votes`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::Bytes;
 use serde::Deserialize;
 use tally_model::{Payload, Shard, Vote, option_name, voter_name};
 use tally_stream::{AppendRequest, Appended, ClientKey};
@@ -47,7 +46,7 @@ async fn vote(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read(request.headers(), payload).await?;
+    let body = body::read(&front.room, request.headers(), payload).await?;
     content::form(request.headers())?;
     let key = key::of(request.headers(), Door { name: "votes", poll }, &body)?;
     let options = front.polls.options(front, poll).await?;
@@ -90,7 +89,7 @@ async fn count(
 }
 
 fn judge(
-    body: &Bytes,
+    body: &[u8],
     poll: &str,
     options: &[String],
     request: &HttpRequest,
