@@ -1,10 +1,10 @@
-//! `GET /`: what there is.
+//! `GET /` and `GET /openapi.json`: what there is, for people and for programs.
 
 use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 
 /// Every route, with a phrase; the documentation must name each (held by a test).
-pub(crate) const ROUTES: [(&str, &str); 17] = [
+pub(crate) const ROUTES: [(&str, &str); 18] = [
     ("POST /v1/events", "count events: one JSON object, an array, or NDJSON; gzip and zstd"),
     ("POST /api/vote", "vote in the poll default"),
     ("POST /v1/polls/{poll}/votes", "vote in a poll"),
@@ -21,6 +21,7 @@ pub(crate) const ROUTES: [(&str, &str); 17] = [
     ("GET /health", "the process is alive"),
     ("GET /ready", "events can be appended to every shard"),
     ("GET /metrics", "Prometheus metrics"),
+    ("GET /openapi.json", "this API for programs"),
     ("GET /", "this list"),
 ];
 
@@ -31,8 +32,18 @@ pub(crate) async fn get() -> HttpResponse {
     HttpResponse::Ok().json(json!({"name": "tally", "version": env!("CARGO_PKG_VERSION"), "routes": routes}))
 }
 
+/// The API as an OpenAPI document, kept by hand.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// The OpenAPI document.
+pub(crate) async fn openapi() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(OPENAPI)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use actix_web::{App, test};
 
     use super::*;
@@ -40,6 +51,8 @@ mod tests {
     #[actix_web::test]
     async fn every_route_is_mounted_and_documented() {
         let documentation = include_str!("../../../docs/http.md");
+        let paths: BTreeSet<&str> = ROUTES.iter().filter_map(|(route, _)| Some(route.split_once(' ')?.1)).collect();
+        assert_eq!(include_str!("routes.rs").matches("app.service(").count(), paths.len(), "a route is not listed");
         let app = test::init_service(App::new().configure(crate::routes::configure)).await;
         for (route, _) in ROUTES {
             assert!(documentation.contains(&format!("`{route}`")), "docs/http.md does not name {route}");
@@ -47,6 +60,25 @@ mod tests {
             // TRACE is allowed nowhere: 405 tells that there is something.
             let asked = test::TestRequest::with_uri(&path).method(actix_web::http::Method::TRACE).to_request();
             assert_eq!(test::call_service(&app, asked).await.status(), 405, "{route}");
+        }
+    }
+
+    #[test]
+    async fn the_openapi_document_has_every_route_and_no_other() {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let of_path = |(path, methods): (&String, &Value)| {
+            let methods = methods.as_object().unwrap().keys();
+            methods.map(|method| format!("{} {path}", method.to_uppercase())).collect::<Vec<_>>()
+        };
+        let mut documented: Vec<String> = document["paths"].as_object().unwrap().iter().flat_map(of_path).collect();
+        documented.sort();
+        let mut routes = ROUTES.map(|(route, _)| route.to_owned());
+        routes.sort();
+        assert_eq!(documented, routes);
+        assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+        for used in OPENAPI.split("#/components/schemas/").skip(1) {
+            let name = used.split('"').next().unwrap();
+            assert!(document["components"]["schemas"][name].is_object(), "{name}");
         }
     }
 }

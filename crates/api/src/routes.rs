@@ -30,6 +30,7 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.service(read("/health", health));
     app.service(read("/ready", ready::get));
     app.service(read("/metrics", metrics::scrape));
+    app.service(read("/openapi.json", index::openapi));
     app.service(read("/", index::get));
 
     app.default_service(web::to(not_found));
