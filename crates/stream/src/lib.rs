@@ -25,7 +25,7 @@
 //!
 //! What an ACL must allow on `~events:*`: `EVALSHA`, `XREADGROUP`, `XRANGE`; inside the scripts `EXISTS`, `XADD`, `XRANGE`,
 //! `XREVRANGE`, `XTRIM`, `XINFO`, `XGROUP`, `HGET`, `HMGET`, `HSET`, `HINCRBY`, `HLEN`, `GET`, `INCRBY`, `PEXPIREAT`, `TIME`, `INFO`.
-//! And, with no key: `SCRIPT LOAD`, `INFO`, `CLIENT SETINFO`, `CONFIG GET` (only for the warnings at start; where it is
+//! And, with no key: `SCRIPT LOAD`, `INFO`, `CONFIG GET` (only for the warnings at start; where it is
 //! forbidden, that is said instead).
 
 mod codec;

@@ -77,6 +77,8 @@ async fn merged_entries_stay_within_the_limit() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(test.events().await, 9_000);
+    // A call carries at most 4 MiB.
+    assert!(appender.stats().flushes >= 3, "{:?}", appender.stats());
     for entry in test.entries().await {
         let EntryBody::Request { payload, .. } = &entry.body else { continue };
         // Each event has a kilobyte of names, and an entry is filled by what it may pack into.

@@ -112,3 +112,32 @@ async fn weak_settings_are_named() {
     let said = log.durability(1 << 30).await.unwrap();
     assert!(said.len() == 1 && said[0].contains("does not say"), "{said:?}");
 }
+
+/// The commands that the documentation of the crate names are enough, and nothing is needed beyond `events:*`.
+#[tokio::test]
+async fn a_user_with_the_documented_rights_is_enough() {
+    let redis = redis(RedisOptions::default()).await;
+    let rights = "on >secret ~events:* +evalsha +script|load +xreadgroup +xrange +exists +xadd +xrevrange +xtrim +xinfo \
+                  +xgroup +hget +hmget +hset +hincrby +hlen +get +incrby +pexpireat +time +info +config|get";
+    let rights: Vec<&str> = ["ACL", "SETUSER", "tally"].into_iter().chain(rights.split_whitespace()).collect();
+    raw(&redis, &rights).await;
+    let url = format!("redis://tally:secret@127.0.0.1:{}", redis.port());
+    let log = Log::connect(&config(&url)).await.unwrap();
+    assert_eq!(log.durability(0).await.unwrap(), Vec::<String>::new());
+    log.open(SHARD, &genesis()).await.unwrap();
+    let appender = log.appender(limits());
+    let at = accept(&appender, keyed("k", 1, 3)).await;
+    assert!(matches!(appender.append(keyed("k", 1, 3)).await, Ok(Appended::Duplicate { .. })));
+    redis.restart().await.unwrap();
+    raw(&redis, &rights).await;
+    accept(&appender, request(1)).await;
+    let entry = log.entry_at(SHARD, at).await.unwrap().unwrap();
+    let anchor = tally_model::Anchor { position: at, totals: entry.totals, ..tally_model::Anchor::default() };
+    assert!(log.set_generation(SHARD, 2, &anchor).await.unwrap());
+    assert_eq!(log.mirror(SHARD, 2, &anchor).await.unwrap(), tally_stream::Mirrored::Moved);
+    log.trim(SHARD, 2, at).await.unwrap();
+    log.set_cursor(SHARD, at, 2).await.unwrap();
+    assert_eq!(log.first_after(SHARD, at).await.unwrap().map(|stamp| stamp.position.seq), Some(0));
+    let read = log.reader(SHARD, "c1").read_batch(std::time::Duration::from_millis(100)).await.unwrap();
+    assert_eq!(read.len(), 2);
+}

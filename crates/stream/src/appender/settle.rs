@@ -20,6 +20,16 @@ pub(super) enum Settled {
     Later(Call),
 }
 
+impl Settled {
+    /// What is still to be sent.
+    pub(super) fn later(self) -> Option<Call> {
+        match self {
+            Self::Answered => None,
+            Self::Later(call) => Some(call),
+        }
+    }
+}
+
 /// Refused before anything was done, and likely to pass: loading, a failover, another's slow script.
 const PASSING: [&str; 9] =
     ["LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "MOVED", "ASK"];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use redis::Value;
 use tally_model::Shard;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
@@ -100,16 +101,7 @@ impl Worker {
     async fn attempt(&mut self, calls: Vec<Call>) -> Vec<Call> {
         let commands = calls.iter().map(|call| call.command(&self.limits)).collect();
         match script::run(&self.link, &script::APPEND, commands).await {
-            Ok(answers) => {
-                self.backoff.reset();
-                let frozen =
-                    calls.into_iter().zip(answers).filter_map(|(call, answer)| self.settle(call, answer)).collect();
-                if self.backoff.is_grown() {
-                    // The node may have been demoted: another may stand behind the name by now.
-                    self.link.reset().await;
-                }
-                frozen
-            }
+            Ok(answers) => self.settle(calls, answers).await,
             Err(Broken::NotSent(error)) => {
                 tracing::warn!(%error, "Redis cannot be reached; appends wait");
                 self.backoff.grow();
@@ -123,14 +115,17 @@ impl Worker {
         }
     }
 
-    fn settle(&mut self, call: Call, answer: redis::Value) -> Option<Call> {
-        match settle(call, answer) {
-            Settled::Answered => None,
-            Settled::Later(call) => {
-                self.backoff.grow();
-                self.later(call)
-            }
+    async fn settle(&mut self, calls: Vec<Call>, answers: Vec<Value>) -> Vec<Call> {
+        let settled = calls.into_iter().zip(answers).map(|(call, answer)| settle(call, answer));
+        let later: Vec<Call> = settled.filter_map(Settled::later).collect();
+        if later.is_empty() {
+            self.backoff.reset();
+        } else {
+            self.backoff.grow();
+            // The node may have been demoted: another may stand behind the name by now.
+            self.link.reset().await;
         }
+        later.into_iter().filter_map(|call| self.later(call)).collect()
     }
 
     /// What had no effect goes back to its queue, to be sent with what came since.
@@ -157,12 +152,8 @@ impl Backoff {
         self.0 = Duration::ZERO;
     }
 
-    fn is_grown(&self) -> bool {
-        !self.0.is_zero()
-    }
-
     async fn pause(&self) {
-        if self.is_grown() {
+        if !self.0.is_zero() {
             sleep(self.0).await;
         }
     }
