@@ -13,10 +13,10 @@ target = $$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_di
 bins = cargo build --release --workspace --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos lint prerequisites
+.PHONY: help run demo test chaos lint prerequisites rules-check
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
 
 run: prerequisites ## Run all of Tally, with its own Redis and PostgreSQL, until Ctrl-C (PORT=8080 DATA=.tally)
 	$(bins)
@@ -32,7 +32,7 @@ test: prerequisites ## Run every test, against real servers
 
 chaos: prerequisites ## Kill everything at random for long, then count (CHAOS_SECONDS=600)
 	cargo build --workspace --bins --tests
-	TALLY_CHAOS_SECONDS="$(CHAOS_SECONDS)" cargo test --workspace --test e2e chaos -- --nocapture --include-ignored
+	CHAOS_SECONDS="$(CHAOS_SECONDS)" cargo test --workspace --test e2e chaos -- --nocapture --include-ignored
 
 lint: prerequisites ## Check format, lints, licences and sources of dependencies
 	cargo fmt --all --check
@@ -42,3 +42,6 @@ lint: prerequisites ## Check format, lints, licences and sources of dependencies
 
 prerequisites: ## Install what is missing (Debian and its kin), or name it
 	@scripts/install-prerequisites
+
+rules-check: ## Test the alerts and parse the dashboards' PromQL with promtool
+	@scripts/check-rules

@@ -18,7 +18,7 @@ use crate::system::{PATIENCE, System, event};
 const KEYED_CLIENTS: u64 = 5;
 /// Events in a request.
 const EVENTS: u64 = 25;
-/// How long everything is killed in `make test`, in seconds; `TALLY_CHAOS_SECONDS` makes it longer.
+/// How long everything is killed in `make test`, in seconds; `CHAOS_SECONDS` makes it longer.
 const SECONDS: u64 = 20;
 /// Pause of a client before it repeats a request.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
@@ -132,8 +132,7 @@ async fn kill_at_random(system: &mut System, seconds: u64, seed: u64) -> BTreeMa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_counts_every_acknowledged_event_once() {
-    let seconds =
-        std::env::var("TALLY_CHAOS_SECONDS").map_or(SECONDS, |text| text.parse().expect("TALLY_CHAOS_SECONDS"));
+    let seconds = std::env::var("CHAOS_SECONDS").map_or(SECONDS, |text| text.parse().expect("CHAOS_SECONDS"));
     let seed = jiff::Timestamp::now().as_microsecond().unsigned_abs();
     println!("chaos for {seconds} s with seed {seed}");
     let mut system = System::start().await;
