@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
+use tokio::net::TcpSocket;
 
 use crate::config::Config;
 use crate::front::Front;
@@ -13,6 +14,8 @@ use crate::{connect, metrics, routes};
 
 /// How long an idle connection is kept for the next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections that may wait to be accepted.
+const ACCEPT_QUEUE_MAX: u32 = 2_048;
 
 /// The server cannot start, or must not go on.
 #[derive(Debug, thiserror::Error)]
@@ -44,14 +47,17 @@ pub struct Bound {
     config: Config,
 }
 
-/// Binds the address of the settings; port 0 picks a free one.
+/// Binds the address of the settings; port 0 picks a free one. To be called on a tokio runtime.
 ///
 /// # Errors
 /// [`ServerError::Listen`].
 pub fn bind(config: Config) -> Result<Bound, ServerError> {
     let asked = config.listen;
     let listen = || {
-        let listener = TcpListener::bind(asked)?;
+        let socket = if asked.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(asked)?;
+        let listener = socket.listen(ACCEPT_QUEUE_MAX)?.into_std()?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };

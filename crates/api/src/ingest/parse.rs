@@ -216,6 +216,8 @@ impl<'de> DeserializeSeed<'de> for Event<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const RULES: Rules = Rules { received_ms: 1_773_145_296_789, keep_days: 731 };
@@ -276,6 +278,48 @@ mod tests {
         assert_eq!(judged(&format!("[1,{}]", many.join(",")), Form::Document), Err(BodyError::TooMany));
         let deep = format!("[{}{},{GOOD}]", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(judged(&deep, Form::Document), Ok((vec![0], 1)));
+    }
+
+    /// A piece of JSON, good or bad.
+    fn piece() -> impl Strategy<Value = String> {
+        let good = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ",",
+            "\"service\"",
+            "\"status\"",
+            "200",
+            "null",
+            " ",
+            GOOD,
+            "\"\\ud800\"",
+            "1e999",
+        ];
+        prop_oneof![4 => prop::sample::select(good.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,5}"]
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_lost_and_nothing_panics(lines in prop::collection::vec(prop::collection::vec(piece(), 0..8), 0..8)) {
+            let lines: Vec<String> = lines.iter().map(|pieces| pieces.concat()).collect();
+            let text = lines.join("\n");
+            let judged = judge_body(&text, Form::Lines, RULES).unwrap();
+            let expected = lines.iter().filter(|line| !line.trim_ascii().is_empty()).count();
+            prop_assert_eq!(judged.accepted.len() + judged.rejections.count(), expected);
+            for form in [Form::Document, Form::Unsaid] {
+                let _ = judge_body(&text, form, RULES);
+            }
+        }
+
+        #[test]
+        fn an_array_is_judged_like_its_lines(events in prop::collection::vec(prop::sample::select(
+            vec![GOOD, "{}", "7", "\"\\ud800\"", "{\"status\":1e999}", "[[]]", "{\"service\":\"\",\"service\":1}"]), 0..20)) {
+            let of_array = judged(&format!("[{}]", events.join(",")), Form::Document);
+            prop_assert_eq!(of_array, judged(&events.join("\n"), Form::Lines));
+        }
     }
 
     #[test]
