@@ -105,7 +105,7 @@ pub struct Desk {
     pub store: Store,
     /// What the log must be.
     pub cluster: Cluster,
-    /// This consumer's name in the group and in PostgreSQL.
+    /// This consumer's name in PostgreSQL and in log lines.
     pub consumer: String,
     /// Bounds.
     pub tuning: Tuning,
@@ -135,6 +135,10 @@ pub enum State {
     },
 }
 
+/// Every reader's name in its group. The group holds no pending list, so a name means nothing; one for each process would
+/// stay in Redis for ever.
+pub(crate) const GROUP_MEMBER: &str = "owner";
+
 /// Counts one shard. Owning the shard is not its business: see [`Permit`].
 #[derive(Debug)]
 pub struct Counter {
@@ -151,7 +155,7 @@ impl Counter {
     /// A counter that knows nothing yet.
     #[must_use]
     pub fn new(desk: Desk, shard: Shard, permit: Permit) -> Self {
-        let reader = desk.log.reader(shard, &desk.consumer);
+        let reader = desk.log.reader(shard, GROUP_MEMBER);
         Self { desk, shard, permit, reader, state: State::Sync, shown_halted: false }
     }
 

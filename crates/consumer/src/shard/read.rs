@@ -132,9 +132,6 @@ impl Counter {
             stamp_ms: last.stamp_ms,
             totals: last.totals,
         });
-        if page.is_empty() && !run.pending.is_empty() {
-            run.is_full = true;
-        }
         let follows = run.continues_with(&page);
         run.ahead.extend(page);
         if is_last && follows && run.caution.is_none() && self.permit.allows_commit().await {

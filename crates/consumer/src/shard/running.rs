@@ -171,7 +171,7 @@ impl Run {
         self.base = last;
         let now = Instant::now();
         (self.applied_at, self.row_seen) = (Some(now), now);
-        self.is_full = !self.ahead.is_empty();
+        self.is_full = false;
         self.mirrored = false;
         self.caution = self
             .caution

@@ -40,14 +40,22 @@ struct Tries {
     schema_since: Option<Instant>,
     /// A try whose outcome is unknown is not settled yet.
     unsettled: bool,
+    /// There was such a try: a row that stands where the batch ends may be our work.
+    may_be_ours: bool,
 }
 
 impl Counter {
     /// Applies a batch, again and again where that can help. Bounded by the lease: without it no try starts, and when it
     /// is lost, or the process stops, the batch is given up.
     pub(super) async fn settle(&mut self, batch: &Batch, entries: usize) -> Settled {
-        let mut tries =
-            Tries { backoff: Backoff::new(WAIT_MAX), timeouts: 0, partitions: 0, schema_since: None, unsettled: false };
+        let mut tries = Tries {
+            backoff: Backoff::new(WAIT_MAX),
+            timeouts: 0,
+            partitions: 0,
+            schema_since: None,
+            unsettled: false,
+            may_be_ours: false,
+        };
         loop {
             if !self.permit.allows_commit().await {
                 return Settled::Abandoned;
@@ -68,6 +76,7 @@ impl Counter {
                 return Settled::TooSlow;
             }
             tries.unsettled |= !error.is_certain();
+            tries.may_be_ours |= tries.unsettled;
             self.complain(batch, &tries, &error);
             self.permit.sleep(tries.backoff.next()).await;
             if self.permit.end().is_some() && tries.backoff.tries() > 2 {
@@ -81,7 +90,7 @@ impl Counter {
         if tries.unsettled {
             let row = self.desk.store.position(self.shard).await?;
             if (row.position(), row.generation) != (batch.prev, batch.generation) {
-                self.count_if_ours(batch, (row.position(), row.generation));
+                self.count_if_ours(batch, tries, (row.position(), row.generation));
                 return Ok(Some(Settled::Moved));
             }
             tries.unsettled = false;
@@ -100,7 +109,7 @@ impl Counter {
             }
             // Even where the row is at our last entry: whoever moved it may have crossed a REGRESS that we did not see.
             Applied::Lost { current, generation } => {
-                self.count_if_ours(batch, (current, generation));
+                self.count_if_ours(batch, tries, (current, generation));
                 Ok(Some(Settled::Moved))
             }
             Applied::NeedPartition { level, start_s } if tries.partitions < PARTITIONS_MAX => {
@@ -115,9 +124,9 @@ impl Counter {
         }
     }
 
-    /// An outcome that was unknown is ours when the row stands where the batch ends.
-    fn count_if_ours(&self, batch: &Batch, current: (tally_model::Position, u64)) {
-        if current == (batch.last.position, batch.generation) {
+    /// For the figures only: an outcome that was unknown is taken for ours when the row stands where the batch ends.
+    fn count_if_ours(&self, batch: &Batch, tries: &Tries, current: (tally_model::Position, u64)) {
+        if tries.may_be_ours && current == (batch.last.position, batch.generation) {
             let dead_lettered = batch.dead_letters.iter().map(|letter| letter.events).sum();
             self.desk.metrics.applied(batch.tally.events, dead_lettered, batch.filtered);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use super::{Counter, State};
+use super::{Counter, GROUP_MEMBER, State};
 use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::lease::End;
@@ -69,7 +69,7 @@ impl Counter {
     /// After a panic nothing in memory is trusted, the connection included.
     fn recover(&mut self, panic: &(dyn std::any::Any + Send)) -> String {
         self.state = State::Sync;
-        self.reader = self.desk.log.reader(self.shard, &self.desk.consumer);
+        self.reader = self.desk.log.reader(self.shard, GROUP_MEMBER);
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
         tracing::error!(shard = %self.shard, text, "a panic while counting");

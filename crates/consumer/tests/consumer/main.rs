@@ -1,5 +1,7 @@
 //! The consumer against a real Redis and a real PostgreSQL. One binary, so that the servers start once.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod stage;
 
 mod counting;
