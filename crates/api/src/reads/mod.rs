@@ -19,11 +19,10 @@ use crate::problem::{Kind, Problem};
 #[allow(clippy::needless_pass_by_value)] // it stands in map_err
 pub(crate) fn unavailable(error: tally_store::Error) -> Problem {
     tracing::warn!(%error, "PostgreSQL did not answer a request");
-    let detail = match error {
-        tally_store::Error::NotMigrated { .. } => {
-            "PostgreSQL does not have this program's schema yet; run tally-consumer migrate, then ask again"
-        }
-        _ => "PostgreSQL does not answer; ask again (events are accepted all the same)",
+    let detail = if error.class() == tally_store::Class::Schema {
+        "PostgreSQL does not have this program's schema (yet); run tally-consumer migrate, then ask again"
+    } else {
+        "PostgreSQL does not answer; ask again (events are accepted all the same)"
     };
     Problem::new(Kind::DatabaseUnavailable, detail)
 }
