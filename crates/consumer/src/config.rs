@@ -13,15 +13,13 @@ use crate::error::Error;
 const PREFIX: &str = "TALLY_";
 
 /// Names that only `tally-api` needs; one environment may serve both programs.
-const NAMES_OF_THE_API: [&str; 7] = [
+const NAMES_OF_THE_API: [&str; 6] = [
     "TALLY_LISTEN",
     "TALLY_WORKERS",
     "TALLY_DEADLINE_MS",
     "TALLY_BACKLOG_EVENTS",
     "TALLY_TRUST_FORWARDED",
     "TALLY_GRACE_SECONDS",
-    // How long the chaos test of the workspace lasts; processes that it starts inherit it.
-    "TALLY_CHAOS_SECONDS",
 ];
 
 /// Names of this program's settings, as [`Config`] has them.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::error::Error;
+use crate::metrics::Backlog;
 use crate::shard::Desk;
 use crate::shutdown::Shutdown;
 
@@ -77,7 +78,7 @@ pub(crate) async fn keep_house(desk: Desk, keep: Keep, mut grown: mpsc::Receiver
 async fn carry_out(desk: &Desk, keep: &Keep, chore: Chore) -> Result<(), Error> {
     match chore {
         Chore::RollUp => {
-            measure_backlog(desk).await?;
+            measure_backlog(desk).await.inspect_err(|_| desk.metrics.forget_backlog())?;
             roll_up(desk).await
         }
         Chore::Maintain => {
@@ -119,9 +120,13 @@ async fn measure_backlog(desk: &Desk) -> Result<(), Error> {
     for seen in desk.log.statuses().await? {
         let Some(row) = rows.iter().find(|row| row.shard == seen.shard) else { continue };
         if desk.metrics.is_owned(seen.shard) {
-            let events = seen.totals.events.saturating_sub(row.anchor.totals.events);
             let age_ms = if seen.last > row.position() { seen.time_ms - row.anchor.stamp_ms } else { 0 };
-            desk.metrics.set_backlog(seen.shard, events, age_ms / 1_000);
+            let backlog = Backlog {
+                events: seen.totals.events.saturating_sub(row.anchor.totals.events),
+                bytes: seen.totals.bytes.saturating_sub(row.anchor.totals.bytes),
+                age_seconds: age_ms / 1_000,
+            };
+            desk.metrics.set_backlog(seen.shard, backlog);
         }
     }
     Ok(())

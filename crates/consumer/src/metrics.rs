@@ -1,7 +1,5 @@
 //! Figures for operators, in the text format of Prometheus.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -24,6 +22,15 @@ struct OfClass {
     class: &'static str,
 }
 
+/// What a shard has accepted and not applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Backlog {
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+    /// Age of the last applied entry; 0 without a backlog.
+    pub(crate) age_seconds: i64,
+}
+
 /// All metrics of the process. Each name begins with `tally_consumer_`.
 #[derive(Debug)]
 pub struct Metrics {
@@ -34,6 +41,7 @@ pub struct Metrics {
     batches: Counter,
     apply_failures: Family<OfClass, Counter>,
     backlog: Family<OfShard, Gauge>,
+    backlog_bytes: Family<OfShard, Gauge>,
     age: Family<OfShard, Gauge>,
     owned: Family<OfShard, Gauge>,
     halted: Family<OfShard, Gauge>,
@@ -48,7 +56,8 @@ pub struct Metrics {
     pub(crate) compacted: Counter,
     pub(crate) housekeeping_failures: Counter,
     /// Whether Redis, PostgreSQL and the schema were found, and leases are renewed.
-    is_ready: AtomicBool,
+    ready: Gauge,
+    shards: Gauge,
 }
 
 impl Metrics {
@@ -64,6 +73,7 @@ impl Metrics {
             batches: Counter::default(),
             apply_failures: Family::default(),
             backlog: Family::default(),
+            backlog_bytes: Family::default(),
             age: Family::default(),
             owned: Family::default(),
             halted: Family::default(),
@@ -77,7 +87,8 @@ impl Metrics {
             rolled_up: Counter::default(),
             compacted: Counter::default(),
             housekeeping_failures: Counter::default(),
-            is_ready: AtomicBool::new(false),
+            ready: Gauge::default(),
+            shards: Gauge::default(),
         };
         metrics.register_counters();
         metrics.register_the_rest();
@@ -115,7 +126,14 @@ impl Metrics {
             self.apply_failures.clone(),
         );
         self.registry.register("apply_duration_seconds", "Time of one apply", self.apply_duration.clone());
+        self.registry.register(
+            "ready",
+            "1 while servers and schema are there and leases are renewed",
+            self.ready.clone(),
+        );
+        self.registry.register("shards", "Number of shards of the layout", self.shards.clone());
         for (name, help, gauge) in [
+            ("backlog_bytes", "Bytes of entries accepted and not applied, of shards owned here", &self.backlog_bytes),
             ("backlog_events", "Events accepted and not applied, of shards owned here", &self.backlog),
             ("position_age_seconds", "Age of the last applied entry while there is a backlog, else 0", &self.age),
             ("shards_owned", "1 for each shard owned here", &self.owned),
@@ -163,7 +181,7 @@ impl Metrics {
     }
 
     pub(crate) fn disown(&self, shard: Shard) {
-        for gauge in [&self.owned, &self.halted, &self.backlog, &self.age] {
+        for gauge in [&self.owned, &self.halted, &self.backlog, &self.backlog_bytes, &self.age] {
             gauge.remove(&of(shard));
         }
     }
@@ -176,17 +194,28 @@ impl Metrics {
         self.halted.get_or_create(&of(shard)).set(i64::from(is_halted));
     }
 
-    pub(crate) fn set_backlog(&self, shard: Shard, events: u64, age_seconds: i64) {
-        self.backlog.get_or_create(&of(shard)).set(i64::try_from(events).unwrap_or(i64::MAX));
-        self.age.get_or_create(&of(shard)).set(age_seconds);
+    pub(crate) fn set_backlog(&self, shard: Shard, backlog: Backlog) {
+        let gauge = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+        self.backlog.get_or_create(&of(shard)).set(gauge(backlog.events));
+        self.backlog_bytes.get_or_create(&of(shard)).set(gauge(backlog.bytes));
+        self.age.get_or_create(&of(shard)).set(backlog.age_seconds);
+    }
+
+    /// Nobody knows the backlog now: no figure is better than an old one.
+    pub(crate) fn forget_backlog(&self) {
+        [&self.backlog, &self.backlog_bytes, &self.age].into_iter().for_each(Family::clear);
+    }
+
+    pub(crate) fn set_shards(&self, shards: u16) {
+        self.shards.set(i64::from(shards));
     }
 
     pub(crate) fn set_ready(&self, is_ready: bool) {
-        self.is_ready.store(is_ready, Ordering::Relaxed);
+        self.ready.set(i64::from(is_ready));
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Relaxed)
+        self.ready.get() == 1
     }
 }
 
@@ -210,14 +239,16 @@ mod tests {
         metrics.applied(5, 2, 1);
         metrics.apply_failed(Class::Schema);
         metrics.own(Shard::new(3));
-        metrics.set_backlog(Shard::new(3), 7, 2);
+        metrics.set_backlog(Shard::new(3), Backlog { events: 7, bytes: 70, age_seconds: 2 });
         let text = metrics.text();
         for line in [
             "tally_consumer_events_counted_total 5",
             "tally_consumer_events_dead_lettered_total 2",
             "tally_consumer_apply_failures_total{class=\"schema\"} 1",
             "tally_consumer_backlog_events{shard=\"3\"} 7",
+            "tally_consumer_backlog_bytes{shard=\"3\"} 70",
             "tally_consumer_shards_halted{shard=\"3\"} 0",
+            "tally_consumer_ready 0",
             "# TYPE tally_consumer_apply_duration_seconds histogram",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");

@@ -77,6 +77,7 @@ impl House {
             metrics,
             grown,
         };
+        desk.metrics.set_shards(config.shards);
         let stop = Shutdown::new();
         let owner = Owner::connect(config, desk.clone(), patience, shutdown).await?;
         tracing::info!(consumer = desk.consumer, shards = config.shards, "counting");
