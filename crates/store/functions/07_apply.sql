@@ -16,6 +16,27 @@ LANGUAGE sql VOLATILE AS $$
     WHERE d.start < p_before ORDER BY d.endpoint, d.start
 $$;
 
+-- Puts the rows of folded endpoints under their <other>, where keys fall together: grouped and sorted again.
+CREATE OR REPLACE FUNCTION regroup(
+    folded_ids bigint[], other_ids bigint[],
+    INOUT m_endpoint bigint[], INOUT starts timestamptz[], INOUT m_requests bigint[],
+    INOUT m_1xx bigint[], INOUT m_2xx bigint[], INOUT m_3xx bigint[], INOUT m_4xx bigint[], INOUT m_5xx bigint[],
+    INOUT m_timed bigint[], INOUT m_sum bigint[], INOUT m_min bigint[], INOUT m_max bigint[], INOUT m_sketch bytea[])
+LANGUAGE sql STABLE AS $$
+    SELECT array_agg(g.endpoint), array_agg(g.start), array_agg(g.requests), array_agg(g.s1), array_agg(g.s2),
+           array_agg(g.s3), array_agg(g.s4), array_agg(g.s5), array_agg(g.timed), array_agg(g.sum), array_agg(g.min),
+           array_agg(g.max), array_agg(g.sketch)
+    FROM (SELECT coalesce(f.other, m.endpoint) AS endpoint, m.start, sum(m.requests)::bigint AS requests,
+                 sum(m.s1)::bigint AS s1, sum(m.s2)::bigint AS s2, sum(m.s3)::bigint AS s3, sum(m.s4)::bigint AS s4,
+                 sum(m.s5)::bigint AS s5, sum(m.timed)::bigint AS timed,
+                 least(sum(m.sum), 9223372036854775807)::bigint AS sum, min(m.min) AS min, max(m.max) AS max,
+                 string_agg(m.sketch, '' ORDER BY m.endpoint) AS sketch
+          FROM unnest(m_endpoint, starts, m_requests, m_1xx, m_2xx, m_3xx, m_4xx, m_5xx, m_timed, m_sum, m_min, m_max, m_sketch)
+               AS m (endpoint, start, requests, s1, s2, s3, s4, s5, timed, sum, min, max, sketch)
+          LEFT JOIN unnest(folded_ids, other_ids) AS f (id, other) ON f.id = m.endpoint
+          GROUP BY 1, 2 ORDER BY 1, 2) AS g
+$$;
+
 -- Applies a batch to a shard: position and counts move together, or nothing does. outcome is done, lost (position or
 -- generation were others: they are returned) or need_partition (make it and call again).
 -- All that it writes follows from the batch and from what it finds, but for applied_at and updated_at.
@@ -129,22 +150,10 @@ BEGIN
         SELECT a.folded_ids, a.other_ids INTO folded_ids, other_ids FROM admit(e_id, e_service, e_method, e_route) AS a;
     END IF;
     IF folded_ids IS NOT NULL THEN
-        -- Keys fall together under <other>: group and sort again.
         PERFORM sample_folded(folded_ids, other_ids, e_id, e_service, e_method, e_route, m_endpoint, starts, m_requests);
-        SELECT array_agg(g.endpoint), array_agg(g.start), array_agg(g.requests), array_agg(g.s1), array_agg(g.s2),
-               array_agg(g.s3), array_agg(g.s4), array_agg(g.s5), array_agg(g.timed), array_agg(g.sum), array_agg(g.min),
-               array_agg(g.max), array_agg(g.sketch)
-            INTO m_endpoint, starts, m_requests, m_1xx, m_2xx, m_3xx, m_4xx, m_5xx, m_timed, m_sum, m_min, m_max, m_sketch
-        FROM (SELECT coalesce(f.other, m.endpoint) AS endpoint, m.start, sum(m.requests)::bigint AS requests,
-                     sum(m.s1)::bigint AS s1, sum(m.s2)::bigint AS s2, sum(m.s3)::bigint AS s3, sum(m.s4)::bigint AS s4,
-                     sum(m.s5)::bigint AS s5, sum(m.timed)::bigint AS timed,
-                     least(sum(m.sum), 9223372036854775807)::bigint AS sum, min(m.min) AS min, max(m.max) AS max,
-                     string_agg(m.sketch, '' ORDER BY m.endpoint) AS sketch
-              FROM unnest(m_endpoint, starts, m_requests, m_1xx, m_2xx, m_3xx, m_4xx, m_5xx, m_timed, m_sum, m_min, m_max,
-                          m_sketch)
-                   AS m (endpoint, start, requests, s1, s2, s3, s4, s5, timed, sum, min, max, sketch)
-              LEFT JOIN unnest(folded_ids, other_ids) AS f (id, other) ON f.id = m.endpoint
-              GROUP BY 1, 2 ORDER BY 1, 2) AS g;
+        SELECT r.* INTO m_endpoint, starts, m_requests, m_1xx, m_2xx, m_3xx, m_4xx, m_5xx, m_timed, m_sum, m_min, m_max, m_sketch
+        FROM regroup(folded_ids, other_ids, m_endpoint, starts, m_requests, m_1xx, m_2xx, m_3xx, m_4xx, m_5xx, m_timed, m_sum,
+                     m_min, m_max, m_sketch) AS r;
     END IF;
 
     WITH written AS (

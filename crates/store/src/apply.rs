@@ -108,7 +108,10 @@ impl Applied {
             }),
             "need_partition" => {
                 let level: &str = column(APPLY, row, "need_level")?;
-                Ok(Self::NeedPartition { level: level_named(APPLY, level)?, start_s: column(APPLY, row, "need_start_s")? })
+                Ok(Self::NeedPartition {
+                    level: level_named(APPLY, level)?,
+                    start_s: column(APPLY, row, "need_start_s")?,
+                })
             }
             other => Err(Error::Answer { statement: APPLY, answer: other.to_owned() }),
         }

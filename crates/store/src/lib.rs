@@ -6,19 +6,24 @@
 mod config;
 mod error;
 mod store;
+
 mod migrate;
-mod position;
+
 mod apply;
 mod columns;
-mod sketches;
-mod roll_up;
+mod position;
+
 mod retention;
+mod roll_up;
+mod sketches;
 mod trim;
+
 mod lease;
-mod figures;
-mod reads;
+
 mod evidence;
+mod figures;
 mod poll;
+mod reads;
 
 pub use apply::Applied;
 pub use config::Config;

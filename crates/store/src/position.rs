@@ -62,7 +62,11 @@ impl ShardPosition {
         let amount = |name| amount(POSITION, row, name);
         let shard: i32 = column(POSITION, row, "shard")?;
         let unknown = |what: &str| Error::Answer { statement: POSITION, answer: format!("{what} out of range") };
-        let totals = Totals { entries: amount("redis_entries")?, events: amount("redis_events")?, bytes: amount("redis_bytes")? };
+        let totals = Totals {
+            entries: amount("redis_entries")?,
+            events: amount("redis_events")?,
+            bytes: amount("redis_bytes")?,
+        };
         let anchor = Anchor {
             position: Position::new(amount("epoch")?, amount("seq")?),
             checksum: u32::try_from(amount("checksum")?).map_err(|_| unknown("checksum"))?,
@@ -117,9 +121,8 @@ impl Store {
         let at = read.position();
         let parameters = [bigint(at.epoch), bigint(at.seq), bigint(read.generation), bigint(to)];
         let [epoch, seq, generation, to] = &parameters;
-        let rows = self
-            .query("raise_generation", sql, &[&i32::from(shard.index()), epoch, seq, generation, to])
-            .await?;
+        let rows =
+            self.query("raise_generation", sql, &[&i32::from(shard.index()), epoch, seq, generation, to]).await?;
         Ok(!rows.is_empty())
     }
 

@@ -71,7 +71,8 @@ impl Store {
     pub async fn services(&self, window: Window, level: Level) -> Result<Vec<(String, Figures)>, Error> {
         let mut sums: BTreeMap<String, Figures> = BTreeMap::new();
         let everything = EndpointQuery { window, level, service: None };
-        self.each_endpoint(&everything, |read| sums.entry(read.name.service.into()).or_default().add(&read.figures)).await?;
+        self.each_endpoint(&everything, |read| sums.entry(read.name.service.into()).or_default().add(&read.figures))
+            .await?;
         Ok(sums.into_iter().collect())
     }
 

@@ -7,13 +7,15 @@ use crate::fixture::{NOON, TestLog, TestStore, apply_all, tally};
 
 async fn limited(services: i64, endpoints: i64) -> TestStore {
     let test = TestStore::new().await;
-    test.run(&format!("UPDATE setting SET services_max = {services}, endpoints_max = {endpoints}, folded_max = 3")).await;
+    test.run(&format!("UPDATE setting SET services_max = {services}, endpoints_max = {endpoints}, folded_max = 3"))
+        .await;
     test
 }
 
 fn routes(service: &str, routes: std::ops::Range<u32>) -> Tally {
     let names: Vec<String> = routes.map(|i| format!("/{i}")).collect();
-    let events: Vec<_> = names.iter().map(|route| (service, "GET", route.as_str(), 200, NOON - 60, Some(100))).collect();
+    let events: Vec<_> =
+        names.iter().map(|route| (service, "GET", route.as_str(), 200, NOON - 60, Some(100))).collect();
     tally(&events)
 }
 
@@ -77,7 +79,9 @@ async fn a_replay_admits_the_same() {
     let (first, second) = (limited(2, 3).await, limited(2, 3).await);
     let batches: Vec<_> = {
         let mut log = TestLog::new(0);
-        [("a", 0..2), ("b", 0..5), ("c", 0..3), ("a", 1..9)].map(|(service, range)| log.next(routes(service, range))).into()
+        [("a", 0..2), ("b", 0..5), ("c", 0..3), ("a", 1..9)]
+            .map(|(service, range)| log.next(routes(service, range)))
+            .into()
     };
     for batch in &batches {
         first.count(batch).await;
@@ -126,7 +130,8 @@ async fn the_limit_holds_when_shards_race_for_it() {
     let differ = "SELECT count(*) FROM service s WHERE s.endpoints <> \
                   (SELECT count(*) FROM endpoint e WHERE e.service_id = s.id AND e.route <> '<other>')";
     assert_eq!(test.number(differ).await, 0);
-    let orphans = "SELECT count(*) FROM endpoint_minute m WHERE NOT EXISTS (SELECT FROM endpoint e WHERE e.id = m.endpoint)";
+    let orphans =
+        "SELECT count(*) FROM endpoint_minute m WHERE NOT EXISTS (SELECT FROM endpoint e WHERE e.id = m.endpoint)";
     assert_eq!(test.number(orphans).await, 0);
 }
 

@@ -29,7 +29,10 @@ async fn a_batch_is_counted() {
     let figures: Vec<i64> = (0..7).map(|i| minute.get(i)).collect();
     assert_eq!(figures, [2, 1, 1, 2, 4_000, 1_000, 3_000]);
     assert!(!minute.get::<_, bool>(7));
-    assert_eq!(test.number("SELECT count(*) FROM endpoint_minute WHERE duration_min_us IS NULL AND timed = 0").await, 1);
+    assert_eq!(
+        test.number("SELECT count(*) FROM endpoint_minute WHERE duration_min_us IS NULL AND timed = 0").await,
+        1
+    );
     let id = EndpointName::new("web", "GET", "/").id().raw();
     assert_eq!(test.number("SELECT endpoint_id('web', 'GET', '/')").await, id);
 }
@@ -42,6 +45,24 @@ async fn a_second_run_loses_and_changes_nothing() {
     let before = test.fingerprint().await;
     let again = test.apply(&batch).await.unwrap();
     assert_eq!(again, Applied::Lost { current: batch.last.position, generation: 1 });
+    assert_eq!(test.fingerprint().await, before);
+}
+
+#[tokio::test]
+async fn a_batch_from_further_back_loses() {
+    let test = TestStore::new().await;
+    let mut log = TestLog::new(0);
+    let batches: Vec<_> = (0..4).map(|_| log.next(tally(&EVENTS))).collect();
+    for batch in &batches[..3] {
+        test.count(batch).await;
+    }
+    let before = test.fingerprint().await;
+    let current = batches[2].last.position;
+    let mut longer = batches[1].clone();
+    longer.last = batches[3].last;
+    for late in [&batches[1], &longer] {
+        assert_eq!(test.apply(late).await.unwrap(), Applied::Lost { current, generation: 1 });
+    }
     assert_eq!(test.fingerprint().await, before);
 }
 
@@ -61,7 +82,10 @@ async fn another_generation_loses() {
     assert_eq!(test.fingerprint().await, before);
     log.generation = 3;
     test.count(&log.next(tally(&EVENTS))).await;
-    assert_eq!(test.text("SELECT string_agg(kind || ' ' || detail, ',') FROM log_event").await, "restored generation 3");
+    assert_eq!(
+        test.text("SELECT string_agg(kind || ' ' || detail, ',') FROM log_event").await,
+        "restored generation 3"
+    );
 }
 
 #[tokio::test]
@@ -120,7 +144,12 @@ async fn dead_letters_and_filtered_events_balance() {
     let mut log = TestLog::new(2);
     let mut batch = log.next(tally(&EVENTS));
     batch.dead_letters.push(letter(batch.last.position));
-    batch.dead_letters.push(DeadLetter { index: None, events: 1, reason: "too_large".into(), ..letter(batch.last.position) });
+    batch.dead_letters.push(DeadLetter {
+        index: None,
+        events: 1,
+        reason: "too_large".into(),
+        ..letter(batch.last.position)
+    });
     batch.filtered = 5;
     batch.last.totals.events = 4 + 4 + 5;
     assert_eq!(test.count(&batch).await, (4, 4));
@@ -154,7 +183,8 @@ async fn crossings_are_logged_and_rebase() {
     test.count(&log.next(tally(&EVENTS[..1]))).await;
     let row = test.position(log.shard).await.unwrap();
     assert_eq!((row.rebase_events, row.total_events(), row.counted, row.is_balanced()), (7, 8, 8, true));
-    let kinds = test.text("SELECT string_agg(kind || ' ' || epoch || ' ' || detail, ', ' ORDER BY id) FROM log_event").await;
+    let kinds =
+        test.text("SELECT string_agg(kind || ' ' || epoch || ' ' || detail, ', ' ORDER BY id) FROM log_event").await;
     assert_eq!(kinds, "epoch_opened 7 run-7, regress 9 run-9, regress 12 run-12");
     test.set_clock(NOON + 7_200).await;
     assert_eq!(test.filter_ids(log.shard, std::time::Duration::from_secs(3_600)).await.unwrap(), []);

@@ -103,13 +103,25 @@ impl TestStore {
               rebase_events, counted, dead_lettered, filtered, lost, halted FROM shard_position)",
             "(SELECT shard, kind, epoch, seq, detail, at FROM log_event)",
             "(SELECT shard, epoch, seq, idx, events, reason, payload, at FROM dead_letter)",
-            "position_history", "request_ledger", "service", "endpoint", "folded_route", "endpoint_minute", "endpoint_hour",
-            "endpoint_day", "endpoint_month", "(SELECT name FROM poll)", "poll_option", "vote",
+            "position_history",
+            "request_ledger",
+            "service",
+            "endpoint",
+            "folded_route",
+            "endpoint_minute",
+            "endpoint_hour",
+            "endpoint_day",
+            "endpoint_month",
+            "(SELECT name FROM poll)",
+            "poll_option",
+            "vote",
             "(SELECT poll, option, voter, source_ip, user_agent, at FROM vote_event)",
         ];
         let mut all = String::new();
         for table in tables {
-            all += &self.text(&format!("SELECT coalesce(string_agg(t::text, '|' ORDER BY t::text), '') FROM {table} t")).await;
+            all += &self
+                .text(&format!("SELECT coalesce(string_agg(t::text, '|' ORDER BY t::text), '') FROM {table} t"))
+                .await;
             all.push('\n');
         }
         all

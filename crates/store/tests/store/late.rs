@@ -82,7 +82,8 @@ async fn times_that_cannot_be_are_poison() {
     let test = TestStore::new().await;
     for time_s in [NOON + 400 * DAY, -10_000 * DAY] {
         let batch = TestLog::new(0).next(tally(&[("web", "GET", "/", 200, time_s, None)]));
-        let tally_store::Applied::NeedPartition { level: Level::Minute, start_s } = test.apply(&batch).await.unwrap() else {
+        let tally_store::Applied::NeedPartition { level: Level::Minute, start_s } = test.apply(&batch).await.unwrap()
+        else {
             panic!()
         };
         assert_eq!(test.make_partition(Level::Minute, start_s).await.unwrap_err().class(), Class::Poison);

@@ -27,8 +27,9 @@ enum Step {
 
 fn event() -> impl Strategy<Value = Relative> {
     let ago = prop_oneof![
-        6 => -300..120_i64,
-        4 => 0..7_200_i64,
+        // Few minutes, so that events often come to one that was rolled up before.
+        8 => (-2..12_i64).prop_map(|minutes| minutes * 60),
+        3 => 0..7_200_i64,
         2 => 0..4 * DAY,
         1 => 0..60 * DAY,
         1 => 0..700 * DAY,

@@ -1,18 +1,21 @@
 //! The store against a real PostgreSQL. One binary, so that one server serves all tests of the crate; a module a theme.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
+
 mod fixture;
 mod plain_fold;
 
-mod migrate;
-mod apply;
-mod late;
 mod admission;
-mod votes;
-mod leases;
-mod positions;
-mod retention;
+mod apply;
 mod compaction;
-mod quantiles;
-mod reads;
+mod late;
+mod leases;
 mod levels;
+mod migrate;
+mod positions;
+mod quantiles;
 mod racing;
+mod reads;
+mod retention;
+mod speed;
+mod votes;

@@ -83,13 +83,12 @@ async fn another_layout_is_refused_by_name() {
 
 #[tokio::test]
 async fn passwords_are_in_no_text() {
-    let (store, database) = empty().await;
-    let bad = database.url.replacen("://", "://someone:hunter2@", 1).replace("@tally", "@");
+    let (store, _database) = empty().await;
     let texts = [
         format!("{:?}", Store::connect(&config("postgres://u:hunter2?@h:x/d")).await.unwrap_err()),
         Store::connect(&config("postgres://u:hunter2@127.0.0.1:1/d")).await.unwrap_err().to_string(),
         format!("{:?}", Store::connect(&config("postgres://u:hunter2@127.0.0.1:1/d")).await.unwrap_err()),
-        format!("{:?}", config(&bad)),
+        format!("{:?}", config("postgres://u:hunter2@127.0.0.1:1/d")),
         format!("{store:?}"),
     ];
     assert!(texts.iter().all(|text| !text.contains("hunter2")), "{texts:?}");
@@ -106,7 +105,7 @@ async fn without_a_schema_calls_say_so() {
 async fn grants_reach_the_roles_that_exist() {
     let test = TestStore::new().await;
     let made = test.sql.batch_execute("CREATE ROLE tally_reader LOGIN PASSWORD 'r'; CREATE ROLE tally_consumer").await;
-    // Roles are the server's, shared by all tests; another test process has another server.
+    // Roles are the server's, and stay: another test may have granted them something meanwhile.
     made.unwrap();
     test.migrate(&settings(SHARDS)).await.unwrap();
     let may = async |what: &str| test.text(&format!("SELECT {what}")).await;
@@ -114,8 +113,7 @@ async fn grants_reach_the_roles_that_exist() {
     assert_eq!(may("has_table_privilege('tally_reader', 'endpoint_hour', 'INSERT')").await, "false");
     assert_eq!(may("has_function_privilege('tally_reader', 'drop_partition_v1(text)', 'EXECUTE')").await, "false");
     assert_eq!(may("has_function_privilege('tally_consumer', 'drop_partition_v1(text)', 'EXECUTE')").await, "true");
-    let reader = client(&test.database.url.replacen("://", "://", 1)).await;
+    let reader = client(&test.database.url).await;
     reader.batch_execute("SET ROLE tally_reader; SELECT count(*) FROM endpoint_hour_figures").await.unwrap();
     assert!(reader.batch_execute("SELECT make_partition_v1('minute', 0)").await.is_err());
-    test.run("DROP OWNED BY tally_reader; DROP OWNED BY tally_consumer; DROP ROLE tally_reader; DROP ROLE tally_consumer").await;
 }

@@ -39,7 +39,11 @@ impl PlainFold {
 
     /// The rows of a level from `from_s` on.
     pub(crate) fn rows(&self, level: Level, from_s: i64) -> Rows {
-        self.levels[level as usize].iter().filter(|row| row.0.1 >= from_s).map(|row| (row.0.clone(), row.1.clone())).collect()
+        self.levels[level as usize]
+            .iter()
+            .filter(|row| row.0.1 >= from_s)
+            .map(|row| (row.0.clone(), row.1.clone()))
+            .collect()
     }
 }
 

@@ -27,7 +27,8 @@ async fn shards_outside_the_layout_are_named() {
     let test = TestStore::new().await;
     assert!(matches!(test.position(Shard::new(SHARDS)).await, Err(Error::NoShard(SHARDS))));
     let rows = test.positions().await.unwrap();
-    let shards: Vec<_> = rows.iter().map(|row| (row.shard.index(), row.position(), row.generation, row.is_balanced())).collect();
+    let shards: Vec<_> =
+        rows.iter().map(|row| (row.shard.index(), row.position(), row.generation, row.is_balanced())).collect();
     assert_eq!(shards, (0..SHARDS).map(|i| (i, Position::GENESIS, 1, true)).collect::<Vec<_>>());
     let batch: Batch = TestLog::new(SHARDS).next(tally(&[]));
     assert_eq!(test.apply(&batch).await.unwrap_err().class(), tally_store::Class::Schema);
@@ -88,7 +89,10 @@ async fn barriers_hold_trimming_back_within_the_bytes() {
     assert_eq!(target(MANY_BYTES).await, Some(before[9]), "the backup's own position stays");
     // The bytes reach back to the fifteenth entry only: the first backup is given up, the second still holds.
     assert_eq!(target(105_000_000).await, Some(between[9]));
-    assert_eq!(test.text("SELECT string_agg(detail, ',') FROM log_event WHERE kind = 'barrier_released'").await, "nightly");
+    assert_eq!(
+        test.text("SELECT string_agg(detail, ',') FROM log_event WHERE kind = 'barrier_released'").await,
+        "nightly"
+    );
     assert!(test.release_barrier("later").await.unwrap());
     assert!(!test.release_barrier("later").await.unwrap());
     assert_eq!(target(MANY_BYTES).await, Some(after[39]));

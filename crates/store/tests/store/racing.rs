@@ -69,13 +69,16 @@ async fn appliers_race_roll_ups_compaction_and_retention() {
     let done = Arc::new(AtomicBool::new(false));
     let appliers: Vec<_> =
         (0..3).map(|shard| tokio::spawn(apply_many(test.store.clone(), shard, Arc::clone(&now_s)))).collect();
-    let store = test.store.clone();
-    let rolling = repeat(&done, move || {
-        let store = store.clone();
-        async move {
-            let rolled = store.roll_up().await?;
-            store.compact(&rolled.grown).await
-        }
+    // Two, so that roll-ups meet each other over the same minutes.
+    let rolling = [(); 2].map(|()| {
+        let store = test.store.clone();
+        repeat(&done, move || {
+            let store = store.clone();
+            async move {
+                let rolled = store.roll_up().await?;
+                store.compact(&rolled.grown).await
+            }
+        })
     });
     let store = test.store.clone();
     let sweeping = repeat(&done, move || {
@@ -102,7 +105,8 @@ async fn appliers_race_roll_ups_compaction_and_retention() {
         applied
     });
     done.store(true, Ordering::Relaxed);
-    let (rolled, swept) = (rolling.await.unwrap(), sweeping.await.unwrap());
+    let [first, second] = rolling;
+    let (rolled, swept) = (first.await.unwrap() + second.await.unwrap(), sweeping.await.unwrap());
     assert!(rolled > 5 && swept > 2, "hardly a race: {rolled} roll-ups, {swept} sweeps");
     applied.iter().for_each(|tally| plain.add(tally));
     assert_levels(&test, &plain).await;

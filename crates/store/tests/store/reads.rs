@@ -35,7 +35,8 @@ async fn assert_read(test: &TestStore) {
         assert_eq!(rows.len(), 2, "{level:?}");
         assert!(rows.is_sorted_by_key(|row| row.id));
         let web = rows.iter().find(|row| row.name == EndpointName::new("web", "GET", "/")).unwrap();
-        let Figures { requests, status, timed, duration_sum_us, duration_min_us, duration_max_us, ref sketch } = web.figures;
+        let Figures { requests, status, timed, duration_sum_us, duration_min_us, duration_max_us, ref sketch } =
+            web.figures;
         assert_eq!((requests, status, timed, duration_sum_us), (180, [0, 180, 0, 0, 0], 180, 161_100), "{level:?}");
         assert_eq!((duration_min_us, duration_max_us, sketch.count()), (Some(0), Some(1_790), 180));
         let db = EndpointQuery { window, level, service: Some("db".to_owned()) };
@@ -70,7 +71,10 @@ async fn windows_are_half_open() {
     assert_eq!(read(NOON - 60, NOON).await, 2);
     assert_eq!(read(NOON - 120, NOON - 60).await, 1);
     assert_eq!(read(NOON, NOON + 3_600).await, 0);
-    assert_eq!(test.summary(Window { from_s: NOON, to_s: NOON + 60 }, Level::Minute).await.unwrap(), Figures::default());
+    assert_eq!(
+        test.summary(Window { from_s: NOON, to_s: NOON + 60 }, Level::Minute).await.unwrap(),
+        Figures::default()
+    );
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ async fn a_voters_last_vote_wins_in_one_batch_and_over_many() {
     let percentages = "SELECT string_agg(option || ' ' || percentage, ', ') FROM get_vote_results('default')";
     assert_eq!(test.text(percentages).await, "dogs 60.00, cats 40.00");
     assert_eq!(test.number("SELECT count(*) FROM vote_event WHERE source_ip = '192.0.2.7'").await, 8);
-    let order = "SELECT string_agg(coalesce(voter, '-') || ':' || option, ' ' ORDER BY id) FROM vote_event WHERE id <= 6";
+    let order =
+        "SELECT string_agg(coalesce(voter, '-') || ':' || option, ' ' ORDER BY id) FROM vote_event WHERE id <= 6";
     assert_eq!(test.text(order).await, "-:cats ann:cats bob:cats ann:dogs -:dogs ann:dogs");
     assert!(test.position(log.shard).await.unwrap().is_balanced());
 }

@@ -1,0 +1,97 @@
+//! Measurements, not tests: `cargo test -p tally-store --test store -- --ignored --nocapture speed`. They print; the figures
+//! quoted in `docs/adr` say when and where they were taken.
+
+use std::time::Instant;
+
+use tally_model::{Level, Tally, Window};
+use tally_servers::{Postgres, PostgresOptions, TestServers};
+use tally_store::{Applied, EndpointQuery, Store};
+
+use crate::fixture::{NOON, TestLog, apply_all, client, config, settings, tally};
+
+/// Batches of one measurement.
+const BATCHES: u32 = 300;
+
+/// A PostgreSQL that forces its commits to the disk, as in production.
+async fn durable() -> (Postgres, Store) {
+    let directory = TestServers::shared().await.unwrap().fresh_dir("durable").unwrap();
+    let postgres = Postgres::start(&directory, PostgresOptions { durable: true, port: None }).await.unwrap();
+    let store = Store::connect(&config(&postgres.url("postgres"))).await.unwrap();
+    store.migrate(&settings(1)).await.unwrap();
+    let sql = client(&postgres.url("postgres")).await;
+    sql.batch_execute(&format!("UPDATE setting SET pinned_clock = to_timestamp({NOON})")).await.unwrap();
+    (postgres, store)
+}
+
+/// 35 durations for each of `endpoints`, in the minute `minutes` before noon.
+fn busy(endpoints: u32, minutes: i64) -> Tally {
+    let routes: Vec<String> = (0..endpoints).map(|i| format!("/route/{i}")).collect();
+    let mut events = Vec::new();
+    for (i, route) in routes.iter().enumerate() {
+        for k in 0..35_u32 {
+            let us = (f64::from(k) * 0.11).exp() * 900.0 + f64::from(u32::try_from(i).unwrap() % 97);
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            events.push(("web", "GET", route.as_str(), 200, NOON - 60 * minutes, Some(us as u64)));
+        }
+    }
+    tally(&events)
+}
+
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn apply() {
+    for (rows, fresh) in [(200, false), (200, true), (1_000, false)] {
+        let (_postgres, store) = durable().await;
+        let mut log = TestLog::new(0);
+        apply_all(&store, &log.next(busy(rows, 0))).await;
+        let (mut compactions, mut slowest) = (0, 0.0_f64);
+        let mut spent = 0.0;
+        for i in 0..BATCHES {
+            let batch = log.next(busy(rows, if fresh { i64::from(i) + 1 } else { 1 }));
+            let started = Instant::now();
+            let Applied::Done { grown, .. } = apply_all(&store, &batch).await else { panic!() };
+            compactions += grown.len();
+            store.compact(&grown).await.unwrap();
+            let seconds = started.elapsed().as_secs_f64();
+            spent += seconds;
+            slowest = slowest.max(seconds);
+        }
+        let per_second = f64::from(BATCHES) / spent;
+        println!(
+            "{rows} rows, new minutes {fresh}: {per_second:.0} batches/s, slowest {slowest:.4} s, {compactions} merges"
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn reads() {
+    let (postgres, store) = durable().await;
+    let mut log = TestLog::new(0);
+    for minute in 1..=60 {
+        apply_all(&store, &log.next(busy(5_000, minute))).await;
+    }
+    let sql = client(&postgres.url("postgres")).await;
+    sql.batch_execute("VACUUM ANALYZE").await.unwrap();
+    let window = Window { from_s: NOON - 3_600, to_s: NOON };
+    let read = async |what: &str, level| {
+        for _ in 0..3 {
+            let started = Instant::now();
+            let rows = store.endpoints(&EndpointQuery { window, level, service: None }).await.unwrap();
+            println!("{what}: {} endpoints in {:.3} s", rows.len(), started.elapsed().as_secs_f64());
+        }
+    };
+    read("an hour of minutes", Level::Minute).await;
+    read("an hour, none rolled", Level::Hour).await;
+    let (started, mut rows) = (Instant::now(), 0);
+    loop {
+        let rolled = store.roll_up().await.unwrap();
+        rows += rolled.rows;
+        store.compact(&rolled.grown).await.unwrap();
+        if !rolled.more {
+            break;
+        }
+    }
+    println!("rolled {rows} minutes in {:.1} s", started.elapsed().as_secs_f64());
+    read("an hour, rolled", Level::Hour).await;
+}
