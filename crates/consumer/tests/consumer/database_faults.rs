@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use crate::proxy::Proxy;
 use crate::stage::Stage;
 
 /// Longest wait for something that must happen.
@@ -90,4 +91,32 @@ async fn late_events_get_the_partitions_they_need() {
     }
     stage.count_all(&mut counter).await;
     stage.check(3, 0, 0).await;
+}
+
+/// Reads and folds, arms the fault, and applies: the statement of apply is what it strikes.
+async fn strike(arm: impl Fn(&Proxy)) {
+    let (stage, proxy) = Stage::start_behind_a_proxy().await;
+    let mut counter = stage.running().await;
+    // Applied once, so that the statement is prepared: it and its parameters go out in one piece.
+    let mut events = stage.append_many("first", 4).await;
+    stage.count_all(&mut counter).await;
+    events += stage.append_many("struck", 4).await;
+    counter.read_and_fold().await.unwrap();
+    arm(&proxy);
+    counter.apply().await.unwrap();
+    assert!(proxy.has_struck());
+    stage.count_all(&mut counter).await;
+    stage.check(events, 0, 0).await;
+    assert_eq!(stage.metrics.counted(), events, "what the figures say");
+    assert!(stage.metrics.text().contains("apply_failures_total{class=\"transient\"} 1"), "{}", stage.metrics.text());
+}
+
+#[tokio::test]
+async fn a_statement_that_never_arrived_is_sent_again() {
+    strike(Proxy::swallow_next).await;
+}
+
+#[tokio::test]
+async fn a_statement_whose_answer_was_lost_is_not_counted_again() {
+    strike(Proxy::deafen_next).await;
 }

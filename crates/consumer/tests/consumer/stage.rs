@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use crate::proxy::Proxy;
+
 /// Shards of a test's log.
 pub(crate) const SHARDS: u16 = 2;
 /// The one that most tests use.
@@ -44,6 +46,18 @@ impl Stage {
         let appender = links.log.appender(limits());
         let tuning = Tuning { flush: Duration::from_millis(1), block: BLOCK, ..Tuning::default() };
         Self { redis, database, links, appender, metrics: Arc::new(Metrics::new()), tuning }
+    }
+
+    /// The same, reaching PostgreSQL through a proxy.
+    pub(crate) async fn start_behind_a_proxy() -> (Self, Proxy) {
+        let stage = Self::start().await;
+        let server = stage.database.postgres().port();
+        let proxy = Proxy::before(server).await;
+        let url = stage.database.url.replace(&format!(":{server}/"), &format!(":{}/", proxy.port));
+        assert_ne!(url, stage.database.url);
+        let config = Config { database_url: Secret(url), ..stage.config() };
+        let links = Links::connect(&config, Some(config.wait()), &Shutdown::new()).await.unwrap();
+        (Self { links, ..stage }, proxy)
     }
 
     /// Settings that reach this stage.
