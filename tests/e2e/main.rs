@@ -2,12 +2,16 @@
 //!
 //! `rooms` holds the walls between the crates; `journey` is a first day with Tally; `bad_input` is in the API's own
 //! tests; `ownership` moves shards between consumers; `recovery` restarts and restores; `import` reads access logs;
-//! `chaos` kills everything at random and then counts.
+//! `chaos` kills everything at random and then counts; `alerts` and `dashboards` hold the chart's files to the programs.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
 mod rooms;
 mod system;
 
+mod alerts;
 mod chaos;
+mod dashboards;
 mod import;
 mod journey;
 mod ownership;
