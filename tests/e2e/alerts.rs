@@ -48,7 +48,8 @@ fn every_alert_has_a_severity_a_sentence_and_a_runbook_entry() {
 
 #[test]
 fn every_alert_is_tested_firing_and_quiet() {
-    let tests = read("tests/monitoring/rules_test.yaml");
+    let tests: String =
+        ["api", "consumer", "stores"].map(|theme| read(&format!("tests/monitoring/{theme}_test.yaml"))).concat();
     let (mut firing, mut quiet) = (BTreeSet::new(), BTreeSet::new());
     for case in tests.split("alertname: ").skip(1) {
         let name: String = case.chars().take_while(char::is_ascii_alphanumeric).collect();
