@@ -1,24 +1,61 @@
--- Who may do what. The roles are made by whoever installs Tally; those that are missing are passed over.
---   tally_consumer  counts            tally_api  reads, and makes polls            tally_reader  only reads
+-- Who may do what, to the letter. Whoever installs Tally makes the roles (helm/files/roles.sql); those that are missing are
+-- passed over, and so are objects: restore runs this over dumps of older schemas too.
+--   tally_owner     migrates, backs up and restores; everything here is its own
+--   tally_consumer  counts
+--   tally_api       reads what it answers with, and makes polls; it never sees a voter
+--   tally_grafana   reads figures: no payload, no voter
+-- Functions run with the rights of their caller, so these rows bound them too; the two that make and drop tables are the
+-- owner's, and theirs is the one right that is taken from PUBLIC.
 
 REVOKE ALL ON FUNCTION make_partition_v1(text, bigint), drop_partition_v1(text) FROM PUBLIC;
 
 DO $$
 DECLARE
-    who text;
+    wanted record;
+    had record;
 BEGIN
-    FOR who IN SELECT rolname FROM pg_roles WHERE rolname IN ('tally_consumer', 'tally_api', 'tally_reader') LOOP
-        EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I', who);
+    -- From a clean slate: an earlier release may have given more.
+    FOR had IN
+        SELECT DISTINCT c.oid::regclass AS object, r.rolname AS who
+        FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+        WHERE c.relnamespace = 'public'::regnamespace AND r.rolname IN ('tally_consumer', 'tally_api', 'tally_grafana')
+          AND c.relowner <> r.oid
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %I', had.object, had.who);
     END LOOP;
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tally_api') THEN
-        GRANT INSERT ON poll, poll_option TO tally_api;
-    END IF;
+    FOR wanted IN
+        SELECT g.who, g.what, t.name
+        FROM (VALUES
+            -- Locking a row FOR UPDATE takes the right to update some column: hence poll and setting.
+            ('tally_consumer', 'SELECT', 'layout backup_barrier retention_floor'),
+            ('tally_consumer', 'SELECT, UPDATE (one)', 'setting'),
+            ('tally_consumer', 'SELECT, UPDATE', 'shard_position shard_lease'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE, DELETE', 'consumer'),
+            ('tally_consumer', 'SELECT, INSERT', 'log_event endpoint'),
+            ('tally_consumer', 'SELECT, INSERT, DELETE', 'dead_letter position_history request_ledger'),
+            ('tally_consumer', 'UPDATE (released_at), DELETE', 'backup_barrier'),
+            ('tally_consumer', 'UPDATE (at)', 'retention_floor'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE', 'service folded_route'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE', 'endpoint_minute endpoint_hour endpoint_day endpoint_month'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE (name)', 'poll'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE (votes)', 'poll_option'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE (option, at)', 'vote'),
+            ('tally_consumer', 'INSERT', 'vote_event'),
+            ('tally_api', 'SELECT', 'layout shard_position retention_floor dead_letter folded_route'),
+            ('tally_api', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month'),
+            ('tally_api', 'SELECT, INSERT', 'poll poll_option'),
+            ('tally_grafana', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month'),
+            ('tally_grafana', 'SELECT', 'endpoint_minute_figures endpoint_hour_figures endpoint_day_figures endpoint_month_figures'),
+            ('tally_grafana', 'SELECT', 'shard_position log_event folded_route poll poll_option'),
+            ('tally_grafana', 'SELECT (id, shard, epoch, seq, idx, events, reason, at)', 'dead_letter')
+        ) AS g (who, what, names)
+        JOIN pg_roles r ON r.rolname = g.who
+        CROSS JOIN LATERAL unnest(string_to_array(g.names, ' ')) AS t (name)
+        WHERE to_regclass(t.name) IS NOT NULL
+    LOOP
+        EXECUTE format('GRANT %s ON %I TO %I', wanted.what, wanted.name, wanted.who);
+    END LOOP;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tally_consumer') THEN
-        GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tally_consumer;
-        REVOKE INSERT, UPDATE, DELETE ON layout FROM tally_consumer;
-        IF to_regclass('refinery_schema_history') IS NOT NULL THEN
-            REVOKE INSERT, UPDATE, DELETE ON refinery_schema_history FROM tally_consumer;
-        END IF;
         GRANT EXECUTE ON FUNCTION make_partition_v1(text, bigint), drop_partition_v1(text) TO tally_consumer;
     END IF;
 END

@@ -10,8 +10,8 @@ use crate::store::{amount, column, within};
 use crate::{Error, GrownSketch, Store};
 
 const APPLY: &str = "apply_batch_v1";
-/// Partitions that one probe makes at most.
-const PROBE_PARTITIONS_MAX: usize = 64;
+/// Times that one probe tries at most: again after each partition it made, and where the shard moved meanwhile.
+const PROBES_MAX: usize = 64;
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,13 +59,14 @@ impl Store {
     /// # Errors
     /// As apply.
     pub async fn probe(&self, batch: &Batch) -> Result<(), Error> {
-        for _ in 0..PROBE_PARTITIONS_MAX {
+        for _ in 0..PROBES_MAX {
             match self.probe_once(batch).await? {
                 Applied::NeedPartition { level, start_s } => self.make_partition(level, start_s).await?,
-                Applied::Done { .. } | Applied::Lost { .. } => return Ok(()),
+                Applied::Lost { .. } => {}
+                Applied::Done { .. } => return Ok(()),
             }
         }
-        Err(Error::Answer { statement: "probe", answer: "a batch over too many partitions".to_owned() })
+        Err(Error::Answer { statement: "probe", answer: format!("no answer in {PROBES_MAX} tries") })
     }
 
     async fn probe_once(&self, batch: &Batch) -> Result<Applied, Error> {

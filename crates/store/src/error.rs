@@ -119,11 +119,15 @@ impl Error {
         }
     }
 
-    /// Whether the server certainly rolled the statement back; else only reading again can tell.
+    /// Whether the server certainly rolled the statement back; else only reading again can tell. A server that is shut
+    /// down (57P) may have committed before it says so.
     #[must_use]
     pub fn is_certain(&self) -> bool {
         match self {
-            Self::Database { source, .. } => source.as_db_error().is_some_and(|e| !e.code().code().starts_with("08")),
+            Self::Database { source, .. } => source.as_db_error().is_some_and(|error| {
+                let code = error.code().code();
+                !code.starts_with("08") && !code.starts_with("57P")
+            }),
             Self::Deadline { .. } => false,
             _ => true,
         }
