@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::system::{System, event};
 
 /// The role of Grafana's data source.
-const ROLE: &str = "tally_reader";
+const ROLE: &str = "tally_grafana";
 
 fn dashboard() -> Value {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../helm/files/dashboards/endpoints.json");
@@ -110,7 +110,8 @@ async fn every_panel_shows_what_was_posted() {
     assert!(answers["Shards"].iter().all(|row| row["balanced"] == true));
     assert_eq!(answers["Votes"].len(), 2);
 
-    let write = format!("SET ROLE {ROLE}; DELETE FROM dead_letter");
-    let refused = system.postgres.psql("tally", &write).await.unwrap_err().to_string();
-    assert!(refused.contains("permission denied"), "{refused}");
+    for beyond in ["DELETE FROM dead_letter", "SELECT payload FROM dead_letter", "SELECT voter FROM vote"] {
+        let refused = system.postgres.psql("tally", &format!("SET ROLE {ROLE}; {beyond}")).await.unwrap_err();
+        assert!(refused.to_string().contains("permission denied"), "{beyond}: {refused}");
+    }
 }
