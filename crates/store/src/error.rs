@@ -56,6 +56,25 @@ pub enum Error {
     /// A migration failed.
     #[error("migration failed: {0}")]
     Migration(String),
+    /// A program of PostgreSQL's could not be started, or a pipe to it broke.
+    #[error("{program}: {source}; PostgreSQL's client programs must be in PATH, and not older than the server")]
+    Program {
+        /// Its name.
+        program: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program of PostgreSQL's ended without having done its work.
+    #[error("{program} failed: {said}")]
+    ProgramFailed {
+        /// Its name.
+        program: &'static str,
+        /// The end of what it said, in one line.
+        said: String,
+    },
+    /// What a dump was written to took no more.
+    #[error("the backup could not be written: {0}")]
+    Copy(#[source] std::io::Error),
     /// A REGRESS must open its batch: apply what was folded before it, then cross it in a batch of its own.
     #[error("a regress inside a batch: what came before it must be applied first")]
     RegressInside,

@@ -25,6 +25,16 @@ impl Store {
         Ok(u32::try_from(amount("heartbeat", &row, "live")?).unwrap_or(u32::MAX))
     }
 
+    /// Consumers that live by the database's clock.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn live_consumers(&self) -> Result<u32, Error> {
+        let sql = "SELECT count(*) AS live FROM consumer WHERE until > tally_now()";
+        let row = self.query_one("live_consumers", sql, &[]).await?;
+        Ok(u32::try_from(amount("live_consumers", &row, "live")?).unwrap_or(u32::MAX))
+    }
+
     /// Takes free or expired shards until the consumer holds `at_most` in all; those it took now.
     ///
     /// # Errors

@@ -18,6 +18,11 @@ mod roll_up;
 mod sketches;
 mod trim;
 
+mod barrier;
+mod dump;
+mod program;
+mod restore;
+
 mod lease;
 
 mod evidence;
@@ -26,6 +31,7 @@ mod poll;
 mod reads;
 
 pub use apply::Applied;
+pub use barrier::Barrier;
 pub use config::Config;
 pub use error::{Class, Error};
 pub use evidence::{FoldedRoute, SetAside};

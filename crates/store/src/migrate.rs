@@ -23,8 +23,10 @@ const FUNCTIONS: [&str; 10] = [
     include_str!("../functions/07_apply.sql"),
     include_str!("../functions/08_housekeeping.sql"),
     include_str!("../functions/09_views.sql"),
-    include_str!("../functions/10_grants.sql"),
+    GRANTS,
 ];
+/// Who may do what.
+pub(crate) const GRANTS: &str = include_str!("../functions/10_grants.sql");
 /// Longest run of a migration, waiting for another one included.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// Name of the work in errors.
@@ -188,7 +190,7 @@ async fn record_layout(
 }
 
 /// Version of the newest migration in this program.
-fn newest_version() -> i32 {
+pub(crate) fn newest_version() -> i32 {
     embedded::migrations::runner().get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
 }
 

@@ -32,26 +32,4 @@ impl Store {
         }
         Ok(Some(Position::new(amount(TRIM, &row, "to_epoch")?, amount(TRIM, &row, "to_seq")?)))
     }
-
-    /// Keeps every shard's log from its present position on, so that the backup `label` can be replayed from it. Raised
-    /// again under the same label, it moves up.
-    ///
-    /// # Errors
-    /// Whatever the database says.
-    pub async fn raise_barrier(&self, label: &str) -> Result<(), Error> {
-        let sql = "INSERT INTO backup_barrier (label, shard, epoch, seq, made_at) \
-                   SELECT $1, shard, epoch, seq, tally_now() FROM shard_position ORDER BY shard \
-                   ON CONFLICT (label, shard) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, \
-                       made_at = excluded.made_at, released_at = NULL";
-        self.query("raise_barrier", sql, &[&label]).await.map(drop)
-    }
-
-    /// Lets the log be trimmed again. False where there is no such barrier.
-    ///
-    /// # Errors
-    /// Whatever the database says.
-    pub async fn release_barrier(&self, label: &str) -> Result<bool, Error> {
-        let sql = "UPDATE backup_barrier SET released_at = tally_now() WHERE label = $1 AND released_at IS NULL RETURNING shard";
-        Ok(!self.query("release_barrier", sql, &[&label]).await?.is_empty())
-    }
 }

@@ -100,20 +100,3 @@ async fn without_a_schema_calls_say_so() {
     let error = store.positions().await.unwrap_err();
     assert_eq!(error.class(), Class::Schema, "{error}");
 }
-
-#[tokio::test]
-async fn grants_reach_the_roles_that_exist() {
-    let test = TestStore::new().await;
-    let made = test.sql.batch_execute("CREATE ROLE tally_reader LOGIN PASSWORD 'r'; CREATE ROLE tally_consumer").await;
-    // Roles are the server's, and stay: another test may have granted them something meanwhile.
-    made.unwrap();
-    test.migrate(&settings(SHARDS)).await.unwrap();
-    let may = async |what: &str| test.text(&format!("SELECT {what}")).await;
-    assert_eq!(may("has_table_privilege('tally_reader', 'endpoint_hour', 'SELECT')").await, "true");
-    assert_eq!(may("has_table_privilege('tally_reader', 'endpoint_hour', 'INSERT')").await, "false");
-    assert_eq!(may("has_function_privilege('tally_reader', 'drop_partition_v1(text)', 'EXECUTE')").await, "false");
-    assert_eq!(may("has_function_privilege('tally_consumer', 'drop_partition_v1(text)', 'EXECUTE')").await, "true");
-    let reader = client(&test.database.url).await;
-    reader.batch_execute("SET ROLE tally_reader; SELECT count(*) FROM endpoint_hour_figures").await.unwrap();
-    assert!(reader.batch_execute("SELECT make_partition_v1('minute', 0)").await.is_err());
-}
