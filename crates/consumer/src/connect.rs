@@ -69,6 +69,18 @@ pub(crate) async fn connect_store(
     waiting.until(async || Ok(Store::connect(&settings).await?)).await
 }
 
+/// Waits for PostgreSQL with a schema that this program can use.
+pub(crate) async fn ready_store(
+    config: &Config,
+    patience: Option<Duration>,
+    shutdown: &Shutdown,
+) -> Result<Store, Error> {
+    let store = connect_store(config, patience, shutdown).await?;
+    let waiting = Waiting { what: "the schema", patience, shutdown };
+    waiting.until(async || ready_layout(&store).await).await?;
+    Ok(store)
+}
+
 async fn ready_layout(store: &Store) -> Result<Layout, Error> {
     let (found, needed) = match store.schema_ready().await? {
         SchemaState::Ready { .. } => return Ok(store.layout().await?),

@@ -1,6 +1,7 @@
 //! Why a command ended without having done its work.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A command could not do what it was asked to. Each text is a sentence for the person who reads the log.
@@ -55,6 +56,40 @@ pub enum Error {
     /// The command was told to stop before it was done.
     #[error("stopped by a signal before it was done")]
     Interrupted,
+    /// Something cannot be done with a file or directory.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Path {
+        /// What was tried.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another backup is being made there.
+    #[error("another backup is being made in {}", .0.display())]
+    BackupRuns(PathBuf),
+    /// A directory without backups.
+    #[error("there is no backup in {}", .0.display())]
+    NoBackup(PathBuf),
+    /// What a backup was sent to did not take it.
+    #[error("{program} did not take the backup: {reason}")]
+    Command {
+        /// The program.
+        program: String,
+        /// What came of it.
+        reason: String,
+    },
+    /// Consumers count, so the database must not go back.
+    #[error(
+        "{consumers} consumers are counting: stop them first (one that was killed is forgotten after {lease_seconds} s), or use --force"
+    )]
+    Alive {
+        /// How many.
+        consumers: u32,
+        /// Life of a consumer that is not heard of, in seconds.
+        lease_seconds: u64,
+    },
     /// PostgreSQL, or what it was asked.
     #[error(transparent)]
     Store(#[from] tally_store::Error),
@@ -64,6 +99,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Makes the error for something that was tried with `path`.
+    pub(crate) fn path(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Path { action, path, source }
+    }
+
     /// Whether it is a setting that must be changed first.
     #[must_use]
     pub fn is_setting(&self) -> bool {

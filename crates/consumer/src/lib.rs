@@ -14,6 +14,10 @@ mod drain;
 mod migrate;
 mod open;
 mod run;
+mod wait;
+
+mod backup;
+mod restore;
 
 mod housekeeping;
 mod lease;
@@ -23,6 +27,7 @@ mod shard;
 mod health;
 mod metrics;
 
+pub use backup::{Backup, Destination, backup, list_backups};
 pub use config::{Config, LogFormat, Secret};
 pub use connect::Links;
 pub use drain::drain;
@@ -32,6 +37,8 @@ pub use logging::start_logging;
 pub use metrics::Metrics;
 pub use migrate::migrate;
 pub use open::open;
+pub use restore::{Restore, restore};
 pub use run::run;
 pub use shard::{Cluster, Counter, Desk, State, Tuning};
 pub use shutdown::Shutdown;
+pub use wait::wait;

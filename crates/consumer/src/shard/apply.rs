@@ -87,10 +87,10 @@ impl Counter {
     /// Tells Redis how far the shard is applied: the backlog limit follows that.
     pub(super) async fn mirror(&mut self) {
         let State::Run(run) = &mut self.state else { return };
-        match self.desk.log.mirror(self.shard, run.generation, &run.base).await {
+        match self.desk.log.mirror(self.shard, run.lineage.generation, &run.base).await {
             Ok(Mirrored::Moved | Mirrored::Behind) => run.mirrored = true,
             Ok(Mirrored::Fenced { generation }) => {
-                tracing::warn!(shard = %self.shard, ours = run.generation, generation, "another life of PostgreSQL mirrors to this log");
+                tracing::warn!(shard = %self.shard, ours = run.lineage.generation, generation, "another life of PostgreSQL mirrors to this log");
                 self.forget();
             }
             Err(error) => tracing::debug!(shard = %self.shard, %error, "could not mirror the position; next time"),
@@ -104,7 +104,7 @@ impl Counter {
             return;
         }
         run.trim_at = Instant::now() + TRIM_INTERVAL;
-        let generation = run.generation;
+        let generation = run.lineage.generation;
         match self.trim_below(generation).await {
             Ok(Some(Trimmed::Done { entries })) if entries > 0 => {
                 tracing::debug!(shard = %self.shard, entries, "trimmed");

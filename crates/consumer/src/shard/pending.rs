@@ -1,6 +1,6 @@
 //! Entries folded and not yet applied.
 
-use tally_model::{Anchor, Batch, Crossing, DeadLetter, Fold, RequestId, Shard, Totals};
+use tally_model::{Anchor, Batch, Crossing, DeadLetter, Fold, Lineage, RequestId, Shard, Totals};
 use tally_stream::{Entry, EntryBody, Header, Kind, decode};
 
 /// Reason of a dead letter: an entry, or part of one, that cannot be decoded.
@@ -81,13 +81,13 @@ impl Pending {
     }
 
     /// What one apply commits; the next stretch starts at its end.
-    pub(super) fn seal(&mut self, shard: Shard, base: &Anchor, generation: u64) -> Batch {
+    pub(super) fn seal(&mut self, shard: Shard, base: &Anchor, lineage: Lineage) -> Batch {
         let mut tally = self.fold.take();
         tally.votes.shrink_to_fit();
         let batch = Batch {
             shard,
             prev: base.position,
-            generation,
+            lineage,
             last: self.tail,
             crossings: std::mem::take(&mut self.crossings),
             request_ids: std::mem::take(&mut self.request_ids),

@@ -55,9 +55,9 @@ impl Counter {
         if !run.pending.is_empty() {
             return Ok(());
         }
-        let (base, generation, reason) = (run.base, run.generation, gap(run.tail(), found));
+        let (base, lineage, reason) = (run.base, run.lineage, gap(run.tail(), found));
         self.desk.metrics.gaps.inc();
-        self.halt_unless_moved(&base, generation, reason).await
+        self.halt_unless_moved(&base, lineage, reason).await
     }
 
     async fn read_group(&mut self) -> Result<(), Error> {
@@ -95,7 +95,7 @@ impl Counter {
         let seen = self.desk.log.status(self.shard).await?;
         let State::Run(run) = &mut self.state else { return Ok(()) };
         let tail = run.tail();
-        let is_other = !seen.open || !seen.group || seen.last < tail || seen.generation != run.generation;
+        let is_other = !seen.open || !seen.group || seen.last < tail || seen.generation != run.lineage.generation;
         if is_other || self.desk.cluster.differs(&seen).is_some() || run.filter_is_old() {
             self.forget();
         } else if seen.last > tail {
@@ -113,7 +113,7 @@ impl Counter {
     async fn ask_for_the_row(&mut self) -> Result<(), Error> {
         let row = self.desk.store.position(self.shard).await?;
         if let State::Run(run) = &self.state
-            && (row.anchor, row.generation) != (run.base, run.generation)
+            && (row.anchor, row.lineage) != (run.base, run.lineage)
         {
             self.forget();
         }

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use tally_model::{Anchor, Batch, Position, RequestId, Shard, Step, judge};
+use tally_model::{Anchor, Batch, Lineage, Position, RequestId, Shard, Step, judge};
 use tally_stream::{Entry, EntryBody};
 use tokio::time::Instant;
 
@@ -55,8 +55,8 @@ pub(super) enum Folded {
 pub struct Run {
     /// The position in PostgreSQL, as far as is known.
     pub(crate) base: Anchor,
-    /// Generation in PostgreSQL, as far as is known.
-    pub(super) generation: u64,
+    /// Lineage in PostgreSQL, as far as is known; a REGRESS changes it, and is followed by SYNC.
+    pub(super) lineage: Lineage,
     pub(super) pending: Pending,
     /// Read and not yet folded.
     pub(super) ahead: VecDeque<Entry>,
@@ -74,11 +74,11 @@ pub struct Run {
 }
 
 impl Run {
-    pub(super) fn new(base: Anchor, generation: u64, filter: HashSet<RequestId>) -> Self {
+    pub(super) fn new(base: Anchor, lineage: Lineage, filter: HashSet<RequestId>) -> Self {
         let now = Instant::now();
         Self {
             base,
-            generation,
+            lineage,
             pending: Pending::at(base),
             ahead: VecDeque::new(),
             source: Source::Group,
@@ -163,7 +163,7 @@ impl Run {
 
     /// What is to be committed. Until it is settled the run is in between: settle with one of the two below, or SYNC.
     pub(super) fn seal(&mut self, shard: Shard) -> Batch {
-        self.pending.seal(shard, &self.base, self.generation)
+        self.pending.seal(shard, &self.base, self.lineage)
     }
 
     /// The batch is in PostgreSQL.

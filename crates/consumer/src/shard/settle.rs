@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tally_model::Batch;
+use tally_model::{Batch, Lineage, Position};
 use tally_store::{Applied, Class, Error as StoreError, GrownSketch};
 use tokio::time::Instant;
 
@@ -89,8 +89,8 @@ impl Counter {
     async fn attempt(&self, batch: &Batch, tries: &mut Tries) -> Result<Option<Settled>, StoreError> {
         if tries.unsettled {
             let row = self.desk.store.position(self.shard).await?;
-            if (row.position(), row.generation) != (batch.prev, batch.generation) {
-                self.count_if_ours(batch, tries, (row.position(), row.generation));
+            if (row.position(), row.lineage) != (batch.prev, batch.lineage) {
+                self.count_if_ours(batch, tries, (row.position(), row.lineage));
                 return Ok(Some(Settled::Moved));
             }
             tries.unsettled = false;
@@ -103,13 +103,13 @@ impl Counter {
                 self.desk.metrics.applied(counted, dead_lettered, batch.filtered);
                 Ok(Some(Settled::Committed(grown)))
             }
-            Applied::Lost { current, generation } if (current, generation) == (batch.prev, batch.generation) => {
+            Applied::Lost { current, lineage } if (current, lineage) == (batch.prev, batch.lineage) => {
                 self.permit.sleep(tries.backoff.next()).await;
                 Ok(None)
             }
             // Even where the row is at our last entry: whoever moved it may have crossed a REGRESS that we did not see.
-            Applied::Lost { current, generation } => {
-                self.count_if_ours(batch, tries, (current, generation));
+            Applied::Lost { current, lineage } => {
+                self.count_if_ours(batch, tries, (current, lineage));
                 Ok(Some(Settled::Moved))
             }
             Applied::NeedPartition { level, start_s } if tries.partitions < PARTITIONS_MAX => {
@@ -125,8 +125,8 @@ impl Counter {
     }
 
     /// For the figures only: an outcome that was unknown is taken for ours when the row stands where the batch ends.
-    fn count_if_ours(&self, batch: &Batch, tries: &Tries, current: (tally_model::Position, u64)) {
-        if tries.may_be_ours && current == (batch.last.position, batch.generation) {
+    fn count_if_ours(&self, batch: &Batch, tries: &Tries, current: (Position, Lineage)) {
+        if tries.may_be_ours && current == (batch.last.position, batch.lineage) {
             let dead_lettered = batch.dead_letters.iter().map(|letter| letter.events).sum();
             self.desk.metrics.applied(batch.tally.events, dead_lettered, batch.filtered);
         }

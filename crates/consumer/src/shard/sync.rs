@@ -1,6 +1,6 @@
 //! SYNC: what Redis says, then what PostgreSQL says, and whether the log continues from the position.
 
-use tally_model::{Anchor, Position, Step, judge};
+use tally_model::{Anchor, Lineage, Position, Step, judge};
 use tally_store::ShardPosition;
 use tally_stream::{OpenRequest, Opened, ShardStatus};
 
@@ -32,7 +32,7 @@ impl Counter {
             return Ok(());
         }
         match self.breaks(&seen, &row.anchor).await? {
-            Some(reason) => self.halt_unless_moved(&row.anchor, row.generation, reason).await,
+            Some(reason) => self.halt_unless_moved(&row.anchor, row.lineage, reason).await,
             None => self.start(&row).await,
         }
     }
@@ -52,17 +52,17 @@ impl Counter {
     /// True when both sides have one generation. PostgreSQL behind what Redis knows was restored: it gets a new one,
     /// which Redis is told, and with it where to go on; mirrors and trims of the former life are shut out.
     async fn agree_on_generation(&mut self, seen: &ShardStatus, row: &ShardPosition) -> Result<bool, Error> {
-        let behind = seen.generation == row.generation && seen.applied > row.position();
-        if seen.generation > row.generation || behind {
-            let to = seen.generation.max(row.generation) + 1;
+        let behind = seen.generation == row.lineage.generation && seen.applied > row.position();
+        if seen.generation > row.lineage.generation || behind {
+            let to = seen.generation.max(row.lineage.generation) + 1;
             tracing::error!(shard = %self.shard, position = %row.position(), applied = %seen.applied, generation = to,
                 "PostgreSQL is behind what was applied: it was restored; counting again from its position");
             self.desk.metrics.restores.inc();
             self.desk.store.raise_generation(self.shard, row, to).await?;
             return Ok(false);
         }
-        if row.generation > seen.generation {
-            return Ok(self.desk.log.set_generation(self.shard, row.generation, &row.anchor).await?);
+        if row.lineage.generation > seen.generation {
+            return Ok(self.desk.log.set_generation(self.shard, row.lineage.generation, &row.anchor).await?);
         }
         Ok(true)
     }
@@ -99,8 +99,8 @@ impl Counter {
         }
         self.desk.log.set_cursor(self.shard, row.position(), row.anchor.totals.entries).await?;
         self.clear_halt().await?;
-        tracing::debug!(shard = %self.shard, position = %row.position(), generation = row.generation, filter = ids.len(), "runs");
-        self.state = State::Run(Box::new(Run::new(row.anchor, row.generation, ids.into_iter().collect())));
+        tracing::debug!(shard = %self.shard, position = %row.position(), generation = row.lineage.generation, filter = ids.len(), "runs");
+        self.state = State::Run(Box::new(Run::new(row.anchor, row.lineage, ids.into_iter().collect())));
         Ok(())
     }
 
@@ -109,11 +109,11 @@ impl Counter {
     pub(super) async fn halt_unless_moved(
         &mut self,
         at: &Anchor,
-        generation: u64,
+        lineage: Lineage,
         reason: String,
     ) -> Result<(), Error> {
         let row = self.desk.store.position(self.shard).await?;
-        if (row.anchor, row.generation) == (*at, generation) {
+        if (row.anchor, row.lineage) == (*at, lineage) {
             return self.halt(reason).await;
         }
         self.forget();
@@ -152,7 +152,7 @@ pub(crate) async fn open_shard(links: &Links, row: &ShardPosition) -> Result<Ope
     let request = OpenRequest {
         cluster_id: links.cluster.id.clone(),
         above_epoch: row.position().epoch,
-        generation: row.generation,
+        generation: row.lineage.generation,
         applied: row.position(),
     };
     Ok(links.log.open(row.shard, &request).await?)
