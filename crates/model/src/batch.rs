@@ -28,6 +28,16 @@ pub struct Anchor {
     pub totals: Totals,
 }
 
+/// Which past a shard's position has. Two positions are the same only if their lineages are: a restored database can come to
+/// the same position by another way, and what was filtered or must be filtered then differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lineage {
+    /// Which life of the database: raised when a restored one is found.
+    pub generation: u64,
+    /// Chained hash of the REGRESSes crossed; 0 before the first.
+    pub regress_chain: i64,
+}
+
 /// A header that was crossed, for the log of events; `kept < at` is a REGRESS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crossing {
@@ -73,8 +83,8 @@ pub struct Batch {
     pub shard: Shard,
     /// Position that PostgreSQL must still have; the compare-and-set fails otherwise.
     pub prev: Position,
-    /// Generation that PostgreSQL must still have.
-    pub generation: u64,
+    /// Lineage that PostgreSQL must still have.
+    pub lineage: Lineage,
     /// Last entry in the batch: the new position.
     pub last: Anchor,
     /// Headers crossed, in order.

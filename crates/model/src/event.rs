@@ -164,7 +164,11 @@ mod tests {
         let (mut a, mut b, mut both) = (EventBlock::new(), EventBlock::new(), EventBlock::new());
         for (i, route) in ["/a", "/b", "/a", "/c"].into_iter().enumerate() {
             let event = (200, i as i64, Some(5));
-            if i < 2 { a.push("s", "GET", route, event) } else { b.push("s", "GET", route, event) }
+            if i < 2 {
+                a.push("s", "GET", route, event)
+            } else {
+                b.push("s", "GET", route, event)
+            }
             both.push("s", "GET", route, event);
         }
         a.merge(&b);

@@ -4,20 +4,20 @@
 //! [`shard`](Shard) is the log it goes to and a [`Position`] a place in that log; the [`Fold`] turns entries into a
 //! [`Batch`] of counts with [`Sketch`]es; a [`Window`] asks for them again.
 
+mod batch;
+mod endpoint;
+mod event;
+mod fold;
 mod limits;
 mod name;
-mod route;
-mod event;
-mod vote;
-mod endpoint;
-mod shard;
 mod position;
+mod route;
+mod shard;
 mod sketch;
-mod fold;
-mod batch;
+mod vote;
 mod window;
 
-pub use batch::{Anchor, Batch, Crossing, DeadLetter, Totals};
+pub use batch::{Anchor, Batch, Crossing, DeadLetter, Lineage, Totals};
 pub use endpoint::{EndpointId, EndpointName};
 pub use event::{EventBlock, EventRow, Payload};
 pub use fold::{EndpointMinute, Fold, Tally};

@@ -67,7 +67,11 @@ impl<'a> Method<'a> {
     /// [`FieldError`] on `method`, if it is not a token of at most 32 characters.
     pub fn parse(text: &'a str) -> Result<Self, FieldError> {
         let token = !text.is_empty() && text.len() <= METHOD_CHARS_MAX && text.bytes().all(is_tchar);
-        if token { Ok(Self(text)) } else { Err(FieldError::new("method", "expected an RFC 9110 token of 1 to 32 characters")) }
+        if token {
+            Ok(Self(text))
+        } else {
+            Err(FieldError::new("method", "expected an RFC 9110 token of 1 to 32 characters"))
+        }
     }
 
     /// The checked text.

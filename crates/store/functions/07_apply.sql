@@ -37,11 +37,21 @@ LANGUAGE sql STABLE AS $$
           GROUP BY 1, 2 ORDER BY 1, 2) AS g
 $$;
 
--- Applies a batch to a shard: position and counts move together, or nothing does. outcome is done, lost (position or
--- generation were others: they are returned) or need_partition (make it and call again).
+-- What a REGRESS makes of the chain (docs/adr/0010): the first 8 bytes of SHA-256 over the chain before, the position before,
+-- what was kept and the header.
+CREATE OR REPLACE FUNCTION chain_regress(
+    p_chain bigint, p_at_epoch bigint, p_at_seq bigint, p_kept_epoch bigint, p_kept_seq bigint, p_epoch bigint, p_seq bigint)
+RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT ('x' || encode(substr(sha256(convert_to(format('%s/%s-%s/%s-%s/%s-%s', p_chain, p_at_epoch, p_at_seq, p_kept_epoch,
+           p_kept_seq, p_epoch, p_seq), 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint
+$$;
+
+-- Applies a batch to a shard: position and counts move together, or nothing does. outcome is done, lost (position,
+-- generation or regress chain were others: they are returned) or need_partition (make it and call again).
 -- All that it writes follows from the batch and from what it finds, but for applied_at and updated_at.
 CREATE OR REPLACE FUNCTION apply_batch_v1(
-    p_shard integer, p_prev_epoch bigint, p_prev_seq bigint, p_generation bigint,
+    p_shard integer, p_prev_epoch bigint, p_prev_seq bigint, p_generation bigint, p_regress_chain bigint,
     p_epoch bigint, p_seq bigint, p_checksum bigint, p_stamp_ms bigint,
     p_redis_entries bigint, p_redis_events bigint, p_redis_bytes bigint,
     p_events bigint, p_filtered bigint, p_request_ids bytea,
@@ -53,7 +63,7 @@ CREATE OR REPLACE FUNCTION apply_batch_v1(
     d_epoch bigint[], d_seq bigint[], d_index integer[], d_events bigint[], d_reason text[], d_payload bytea[],
     c_at_epoch bigint[], c_at_seq bigint[], c_epoch bigint[], c_seq bigint[], c_kept_epoch bigint[], c_kept_seq bigint[],
     c_kept_events bigint[], c_incarnation text[],
-    OUT outcome text, OUT at_epoch bigint, OUT at_seq bigint, OUT at_generation bigint,
+    OUT outcome text, OUT at_epoch bigint, OUT at_seq bigint, OUT at_generation bigint, OUT at_regress_chain bigint,
     OUT counted_events bigint, OUT dead_events bigint, OUT need_level text, OUT need_start_s bigint,
     OUT grown_levels text[], OUT grown_endpoints bigint[], OUT grown_starts bigint[], OUT grown_sketches bytea[])
 LANGUAGE plpgsql VOLATILE AS $$
@@ -106,6 +116,9 @@ BEGIN
         rebase_events = CASE WHEN is_regress THEN p.rebase_events + p.redis_events - c_kept_events[1] ELSE p.rebase_events END,
         counted = p.counted + counted_events, dead_lettered = p.dead_lettered + dead_events,
         filtered = p.filtered + p_filtered,
+        regress_chain = CASE WHEN is_regress
+            THEN chain_regress(p.regress_chain, c_at_epoch[1], c_at_seq[1], c_kept_epoch[1], c_kept_seq[1], c_epoch[1], c_seq[1])
+            ELSE p.regress_chain END,
         history_stamp_ms = CASE WHEN history.due THEN p_stamp_ms ELSE p.history_stamp_ms END,
         history_bytes = CASE WHEN history.due THEN p_redis_bytes ELSE p.history_bytes END,
         applied_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -113,10 +126,12 @@ BEGIN
           FROM shard_position h WHERE h.shard = p_shard) AS history
     WHERE p.shard = p_shard AND history.shard = p.shard
       AND p.epoch = p_prev_epoch AND p.seq = p_prev_seq AND p.generation = p_generation
+      AND p.regress_chain = p_regress_chain
     RETURNING history.due INTO history_due;
     IF NOT FOUND THEN
         outcome := 'lost';
-        SELECT epoch, seq, generation INTO at_epoch, at_seq, at_generation FROM shard_position WHERE shard = p_shard;
+        SELECT epoch, seq, generation, regress_chain INTO at_epoch, at_seq, at_generation, at_regress_chain
+            FROM shard_position WHERE shard = p_shard;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'no shard %', p_shard USING ERRCODE = 'undefined_object';
         END IF;

@@ -25,6 +25,7 @@ CREATE TABLE shard_position (
     epoch            bigint NOT NULL DEFAULT 0,  -- P, the last entry applied: epoch-seq
     seq              bigint NOT NULL DEFAULT 0,
     generation       bigint NOT NULL DEFAULT 1,  -- which life of this database; raised when a restored one is found
+    regress_chain    bigint NOT NULL DEFAULT 0,  -- chained hash of the REGRESSes crossed: the same P by another way is another
     checksum         bigint NOT NULL DEFAULT 0,  -- CRC-32 of the entry at P
     stamp_ms         bigint NOT NULL DEFAULT 0,  -- Redis TIME of the entry at P
     redis_entries    bigint NOT NULL DEFAULT 0,  -- Redis's own totals through P

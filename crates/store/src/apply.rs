@@ -1,6 +1,6 @@
 //! The one call that counts: position and rollups move together, or not at all.
 
-use tally_model::{Batch, Level, Position};
+use tally_model::{Batch, Level, Lineage, Position};
 
 use deadpool_postgres::Object;
 use tokio_postgres::Row;
@@ -25,12 +25,12 @@ pub enum Applied {
         /// Rows to compact, see [`Store::compact`].
         grown: Vec<GrownSketch>,
     },
-    /// Position or generation were not the batch's; nothing changed.
+    /// Position or lineage were not the batch's; nothing changed.
     Lost {
         /// Position found.
         current: Position,
-        /// Generation found.
-        generation: u64,
+        /// Lineage found.
+        lineage: Lineage,
     },
     /// A partition is missing; nothing changed. Make it ([`Store::make_partition`]) and apply again.
     NeedPartition {
@@ -42,7 +42,7 @@ pub enum Applied {
 }
 
 impl Store {
-    /// Applies a batch: compare-and-set of the shard's position and generation, and with it the counts, votes, dead
+    /// Applies a batch: compare-and-set of the shard's position and lineage, and with it the counts, votes, dead
     /// letters and log events, in one autocommitted statement.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// Does all that [`Self::apply`] does and takes it back: whether the database would accept the batch. Position and
-    /// generation are not looked at.
+    /// lineage are not looked at.
     ///
     /// # Errors
     /// As apply.
@@ -73,7 +73,7 @@ impl Store {
         let now = self.position(batch.shard).await?;
         let mut trial = batch.clone();
         trial.prev = now.position();
-        trial.generation = now.generation;
+        trial.lineage = now.lineage;
         trial.last.position = Position::new(trial.prev.epoch, trial.prev.seq + 1);
         trial.crossings.clear();
         let columns = Columns::of(&trial)?;
@@ -105,7 +105,10 @@ impl Applied {
             }),
             "lost" => Ok(Self::Lost {
                 current: Position::new(amount("at_epoch")?, amount("at_seq")?),
-                generation: amount("at_generation")?,
+                lineage: Lineage {
+                    generation: amount("at_generation")?,
+                    regress_chain: column(APPLY, row, "at_regress_chain")?,
+                },
             }),
             "need_partition" => {
                 let level: &str = column(APPLY, row, "need_level")?;

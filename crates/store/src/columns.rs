@@ -7,7 +7,7 @@ use crate::Error;
 use crate::store::bigint;
 
 /// Number of parameters of `apply_batch_v1`.
-const PARAMETERS: usize = 51;
+const PARAMETERS: usize = 52;
 
 type Parameter<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
@@ -58,8 +58,10 @@ impl<'a> Columns<'a> {
     fn push_position(&mut self, batch: &'a Batch) {
         let last = batch.last;
         self.push(i32::from(batch.shard.index()));
-        let numbers = [batch.prev.epoch, batch.prev.seq, batch.generation, last.position.epoch, last.position.seq];
-        numbers.into_iter().for_each(|number| self.push(bigint(number)));
+        let before = [batch.prev.epoch, batch.prev.seq, batch.lineage.generation];
+        before.into_iter().for_each(|number| self.push(bigint(number)));
+        self.push(batch.lineage.regress_chain);
+        [last.position.epoch, last.position.seq].into_iter().for_each(|number| self.push(bigint(number)));
         self.push(i64::from(last.checksum));
         self.push(last.stamp_ms);
         let totals = [last.totals.entries, last.totals.events, last.totals.bytes];

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use tally_model::{Anchor, Position, RequestId, Shard, Totals};
+use tally_model::{Anchor, Lineage, Position, RequestId, Shard, Totals};
 use tokio_postgres::Row;
 
 use crate::store::{amount, bigint, column};
 use crate::{Error, Store};
 
 const POSITION: &str = "position";
-const COLUMNS: &str = "SELECT shard, epoch, seq, generation, checksum, stamp_ms, redis_entries, redis_events, redis_bytes, \
+const COLUMNS: &str = "SELECT shard, epoch, seq, generation, regress_chain, checksum, stamp_ms, redis_entries, redis_events, redis_bytes, \
                        rebase_events, counted, dead_lettered, filtered, lost, halted, \
                        coalesce(extract(epoch FROM applied_at) * 1000, 0)::bigint AS applied_at_ms FROM shard_position";
 
@@ -20,8 +20,8 @@ pub struct ShardPosition {
     pub shard: Shard,
     /// P with the checksum and stamp of the entry there and the totals through it, as Redis counts them.
     pub anchor: Anchor,
-    /// Which life of this database: raised when a restored one is found.
-    pub generation: u64,
+    /// Which past this position has.
+    pub lineage: Lineage,
     /// What to add to Redis's total to have all events ever accepted.
     pub rebase_events: i64,
     /// Events counted.
@@ -76,7 +76,10 @@ impl ShardPosition {
         Ok(Self {
             shard: Shard::new(u16::try_from(shard).map_err(|_| unknown("shard"))?),
             anchor,
-            generation: amount("generation")?,
+            lineage: Lineage {
+                generation: amount("generation")?,
+                regress_chain: column(POSITION, row, "regress_chain")?,
+            },
             rebase_events: column(POSITION, row, "rebase_events")?,
             counted: amount("counted")?,
             dead_lettered: amount("dead_lettered")?,
@@ -108,21 +111,23 @@ impl Store {
         self.query(POSITION, &sql, &[]).await?.iter().map(ShardPosition::read).collect()
     }
 
-    /// Raises the generation of a shard to `to`, if position and generation are still as `read`; false otherwise.
+    /// Raises the generation of a shard to `to`, if position and lineage are still as `read`; false otherwise.
     ///
     /// # Errors
     /// Whatever the database says.
     pub async fn raise_generation(&self, shard: Shard, read: &ShardPosition, to: u64) -> Result<bool, Error> {
         let sql = "WITH raised AS ( \
                        UPDATE shard_position SET generation = $5, updated_at = clock_timestamp() \
-                       WHERE shard = $1 AND epoch = $2 AND seq = $3 AND generation = $4 AND $5 > $4 RETURNING shard) \
+                       WHERE shard = $1 AND epoch = $2 AND seq = $3 AND generation = $4 AND regress_chain = $6 AND $5 > $4 RETURNING shard) \
                    INSERT INTO log_event (shard, kind, epoch, seq, detail, at) \
                    SELECT shard, 'restored', $2, $3, 'generation ' || $5::bigint, tally_now() FROM raised RETURNING id";
         let at = read.position();
-        let parameters = [bigint(at.epoch), bigint(at.seq), bigint(read.generation), bigint(to)];
-        let [epoch, seq, generation, to] = &parameters;
-        let rows =
-            self.query("raise_generation", sql, &[&i32::from(shard.index()), epoch, seq, generation, to]).await?;
+        let parameters =
+            [bigint(at.epoch), bigint(at.seq), bigint(read.lineage.generation), bigint(to), read.lineage.regress_chain];
+        let [epoch, seq, generation, to, chain] = &parameters;
+        let rows = self
+            .query("raise_generation", sql, &[&i32::from(shard.index()), epoch, seq, generation, to, chain])
+            .await?;
         Ok(!rows.is_empty())
     }
 

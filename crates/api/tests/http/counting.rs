@@ -23,7 +23,7 @@ async fn count(door: &Door, shard: Shard) {
     let mut batch = Batch {
         shard,
         prev: at.position(),
-        generation: at.generation,
+        lineage: at.lineage,
         last: anchor,
         crossings: Vec::new(),
         request_ids: Vec::new(),

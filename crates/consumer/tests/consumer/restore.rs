@@ -41,8 +41,8 @@ async fn a_restored_database_is_counted_on_from_the_log_to_the_same_figures() {
 
     let status = stage.links.log.status(SHARD).await.unwrap();
     let now = stage.row().await;
-    assert!(now.generation > row.generation, "a new life of the database");
-    assert_eq!((status.generation, status.applied), (now.generation, now.position()), "Redis knows of it");
+    assert!(now.lineage.generation > row.lineage.generation, "a new life of the database");
+    assert_eq!((status.generation, status.applied), (now.lineage.generation, now.position()), "Redis knows of it");
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn found_at_start_too_and_the_former_life_may_not_trim() {
     restore(&stage).await;
     stage.count_all(&mut stage.counter()).await;
     stage.check(30, 0, 0).await;
-    let trimmed = stage.links.log.trim(SHARD, former.generation, former.position()).await.unwrap();
+    let trimmed = stage.links.log.trim(SHARD, former.lineage.generation, former.position()).await.unwrap();
     assert!(matches!(trimmed, tally_stream::Trimmed::Fenced { .. }), "{trimmed:?}");
 }
 

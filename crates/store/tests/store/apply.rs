@@ -1,7 +1,7 @@
 //! The compare-and-set, and that a batch is counted whole or not at all.
 
-use tally_model::{DeadLetter, EndpointName, Level, Position, Totals};
-use tally_store::{Applied, Class, Error};
+use tally_model::{DeadLetter, EndpointName, Level, Lineage, Position, Totals};
+use tally_store::{Applied, Class, Error, ShardPosition};
 
 use crate::fixture::{NOON, TestLog, TestStore, apply_all, tally};
 
@@ -19,7 +19,7 @@ async fn a_batch_is_counted() {
     assert_eq!(test.count(&batch).await, (4, 0));
     let row = test.position(batch.shard).await.unwrap();
     assert_eq!(row.anchor, batch.last);
-    assert_eq!((row.counted, row.dead_lettered, row.generation, row.is_balanced()), (4, 0, 1, true));
+    assert_eq!((row.counted, row.dead_lettered, row.lineage.generation, row.is_balanced()), (4, 0, 1, true));
     let minute = &test
         .rows(
             "SELECT requests, status_2xx, status_5xx, timed, duration_sum_us, duration_min_us, duration_max_us, rolled \
@@ -44,7 +44,10 @@ async fn a_second_run_loses_and_changes_nothing() {
     test.count(&batch).await;
     let before = test.fingerprint().await;
     let again = test.apply(&batch).await.unwrap();
-    assert_eq!(again, Applied::Lost { current: batch.last.position, generation: 1 });
+    assert_eq!(
+        again,
+        Applied::Lost { current: batch.last.position, lineage: Lineage { generation: 1, regress_chain: 0 } }
+    );
     assert_eq!(test.fingerprint().await, before);
 }
 
@@ -61,7 +64,10 @@ async fn a_batch_from_further_back_loses() {
     let mut longer = batches[1].clone();
     longer.last = batches[3].last;
     for late in [&batches[1], &longer] {
-        assert_eq!(test.apply(late).await.unwrap(), Applied::Lost { current, generation: 1 });
+        assert_eq!(
+            test.apply(late).await.unwrap(),
+            Applied::Lost { current, lineage: Lineage { generation: 1, regress_chain: 0 } }
+        );
     }
     assert_eq!(test.fingerprint().await, before);
 }
@@ -78,9 +84,9 @@ async fn another_generation_loses() {
     assert!(!test.raise_generation(log.shard, &row, 3).await.unwrap(), "not higher");
     let before = test.fingerprint().await;
     let outcome = test.apply(&log.clone().next(tally(&EVENTS))).await.unwrap();
-    assert_eq!(outcome, Applied::Lost { current: log.at, generation: 3 });
+    assert_eq!(outcome, Applied::Lost { current: log.at, lineage: Lineage { generation: 3, regress_chain: 0 } });
     assert_eq!(test.fingerprint().await, before);
-    log.generation = 3;
+    log.lineage.generation = 3;
     test.count(&log.next(tally(&EVENTS))).await;
     assert_eq!(
         test.text("SELECT string_agg(kind || ' ' || detail, ',') FROM log_event").await,
@@ -176,10 +182,12 @@ async fn crossings_are_logged_and_rebase() {
     test.count(&log.cross(9, kept.0, kept.1)).await;
     let row = test.position(log.shard).await.unwrap();
     assert_eq!((row.rebase_events, row.anchor.totals.events, row.counted, row.is_balanced()), (3, 4, 7, true));
+    log.lineage = row.lineage;
     let ids = test.filter_ids(log.shard, std::time::Duration::from_secs(3_600)).await.unwrap();
     assert_eq!(ids, regretted.request_ids);
     // Redis was wiped: a new log from nothing.
     test.count(&log.cross(12, Position::GENESIS, Totals::default())).await;
+    log.lineage = test.position(log.shard).await.unwrap().lineage;
     test.count(&log.next(tally(&EVENTS[..1]))).await;
     let row = test.position(log.shard).await.unwrap();
     assert_eq!((row.rebase_events, row.total_events(), row.counted, row.is_balanced()), (7, 8, 8, true));
@@ -188,6 +196,26 @@ async fn crossings_are_logged_and_rebase() {
     assert_eq!(kinds, "epoch_opened 7 run-7, regress 9 run-9, regress 12 run-12");
     test.set_clock(NOON + 7_200).await;
     assert_eq!(test.filter_ids(log.shard, std::time::Duration::from_secs(3_600)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_same_position_by_another_way_is_another() {
+    let test = TestStore::new().await;
+    let mut log = TestLog::new(0);
+    test.count(&log.cross(7, Position::GENESIS, Totals::default())).await;
+    let kept = (log.at, log.totals);
+    test.count(&log.next(tally(&EVENTS))).await;
+    test.count(&log.cross(9, kept.0, kept.1)).await;
+    let row = test.position(log.shard).await.unwrap();
+    assert_ne!(row.lineage.regress_chain, 0);
+    // Who crossed the same header from `kept`, with nothing lost to filter, stands at the same position.
+    let unaware = log.clone().next(tally(&EVENTS));
+    let lost = Applied::Lost { current: log.at, lineage: row.lineage };
+    assert_eq!(test.apply(&unaware).await.unwrap(), lost);
+    let blind = ShardPosition { lineage: Lineage { generation: 1, regress_chain: 0 }, ..row.clone() };
+    assert!(!test.raise_generation(log.shard, &blind, 2).await.unwrap());
+    log.lineage = row.lineage;
+    test.count(&log.next(tally(&EVENTS))).await;
 }
 
 #[tokio::test]

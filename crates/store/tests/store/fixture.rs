@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use tally_model::{
-    Anchor, Batch, Crossing, EventBlock, Fold, HASH_NAMES, Payload, Position, RequestId, Shard, Tally, Totals,
+    Anchor, Batch, Crossing, EventBlock, Fold, HASH_NAMES, Lineage, Payload, Position, RequestId, Shard, Tally, Totals,
 };
 use tally_servers::{TestDatabase, TestServers};
 use tally_store::{Applied, Config, MigrateSettings, Store};
@@ -99,7 +99,7 @@ impl TestStore {
     /// A text that changes with any row that a batch may write, but for the times of writing.
     pub(crate) async fn fingerprint(&self) -> String {
         let tables = [
-            "(SELECT shard, epoch, seq, generation, checksum, stamp_ms, redis_entries, redis_events, redis_bytes, \
+            "(SELECT shard, epoch, seq, generation, regress_chain, checksum, stamp_ms, redis_entries, redis_events, redis_bytes, \
               rebase_events, counted, dead_lettered, filtered, lost, halted FROM shard_position)",
             "(SELECT shard, kind, epoch, seq, detail, at FROM log_event)",
             "(SELECT shard, epoch, seq, idx, events, reason, payload, at FROM dead_letter)",
@@ -164,14 +164,20 @@ pub(crate) struct TestLog {
     pub(crate) shard: Shard,
     pub(crate) at: Position,
     pub(crate) totals: Totals,
-    pub(crate) generation: u64,
+    pub(crate) lineage: Lineage,
     pub(crate) stamp_ms: i64,
 }
 
 impl TestLog {
     pub(crate) fn new(shard: u16) -> Self {
         let shard = Shard::new(shard);
-        Self { shard, at: Position::GENESIS, totals: Totals::default(), generation: 1, stamp_ms: NOON * 1_000 }
+        Self {
+            shard,
+            at: Position::GENESIS,
+            totals: Totals::default(),
+            lineage: Lineage { generation: 1, regress_chain: 0 },
+            stamp_ms: NOON * 1_000,
+        }
     }
 
     /// The batch of the next entry, which holds `tally`.
@@ -188,7 +194,7 @@ impl TestLog {
         Batch {
             shard: self.shard,
             prev,
-            generation: self.generation,
+            lineage: self.lineage,
             last: Anchor { position: self.at, checksum: 0xdead_beef, stamp_ms: self.stamp_ms, totals: self.totals },
             crossings: Vec::new(),
             request_ids: vec![RequestId(id)],

@@ -28,7 +28,7 @@ async fn shards_outside_the_layout_are_named() {
     assert!(matches!(test.position(Shard::new(SHARDS)).await, Err(Error::NoShard(SHARDS))));
     let rows = test.positions().await.unwrap();
     let shards: Vec<_> =
-        rows.iter().map(|row| (row.shard.index(), row.position(), row.generation, row.is_balanced())).collect();
+        rows.iter().map(|row| (row.shard.index(), row.position(), row.lineage.generation, row.is_balanced())).collect();
     assert_eq!(shards, (0..SHARDS).map(|i| (i, Position::GENESIS, 1, true)).collect::<Vec<_>>());
     let batch: Batch = TestLog::new(SHARDS).next(tally(&[]));
     assert_eq!(test.apply(&batch).await.unwrap_err().class(), tally_store::Class::Schema);
