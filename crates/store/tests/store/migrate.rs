@@ -3,7 +3,7 @@
 use tally_servers::TestServers;
 use tally_store::{Class, Error, Migrated, SchemaState, Store};
 
-use crate::fixture::{SHARDS, TestStore, client, config, settings};
+use crate::fixture::{SHARDS, TestStore, config, settings};
 
 async fn empty() -> (Store, tally_servers::TestDatabase<'static>) {
     let database = TestServers::shared().await.unwrap().test_database().await.unwrap();
