@@ -13,7 +13,7 @@ target = $$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_di
 bins = cargo build --release --workspace --bins
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos lint prerequisites rules-check
+.PHONY: help run demo test chaos lint prerequisites rules-check chart-check
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -45,3 +45,6 @@ prerequisites: ## Install what is missing (Debian and its kin), or name it
 
 rules-check: ## Test the alerts and parse the dashboards' PromQL with promtool
 	@scripts/check-rules
+
+chart-check: ## Render the Helm chart with every set of values, and hold the objects to its rules
+	@scripts/check-chart

@@ -19,7 +19,10 @@ all Secrets of one render hold the same value, in whatever namespace. Order: the
 {{- if $given -}}
 {{- $given -}}
 {{- else if not $bundled -}}
+{{- /* Without a host, validate.yaml has the better sentence. */ -}}
+{{- if (index .root.Values (printf "external%s" (title .store))).host -}}
 {{- fail (printf "%s is needed: the chart cannot make up a password of an external server; set it, or name existing Secrets in secrets.existing" $value) -}}
+{{- end -}}
 {{- else if .root.Values.gitops -}}
 {{- fail (printf "gitops is on, so nothing may be generated: set %s, or secrets.create to false and name existing Secrets in secrets.existing" $value) -}}
 {{- else -}}

@@ -99,9 +99,6 @@ spec:
 {{- if .Values.migrate.enabled }}
 {{ include "tally.peer" (dict "root" . "of" "data" "component" "migrate") }}
 {{- end }}
-{{- if or .Values.backup.enabled .Values.restore.enabled }}
-{{ include "tally.peer" (dict "root" . "of" "data" "component" "backup") }}
-{{- end }}
 {{- end }}
 
 {{- define "tally.ingress.redis" -}}
@@ -121,6 +118,9 @@ spec:
 {{- define "tally.ingress.postgres" -}}
 - from:
     {{- include "tally.peers.stores" . | nindent 4 }}
+    {{- if or .Values.backup.enabled .Values.restore.enabled }}
+    {{- include "tally.peer" (dict "root" . "of" "data" "component" "backup") | nindent 4 }}
+    {{- end }}
     {{- if .Values.reports.enabled }}
     {{- include "tally.peer" (dict "root" . "of" "data" "component" "reports") | nindent 4 }}
     {{- end }}
@@ -141,7 +141,7 @@ spec:
 {{- end }}
 
 {{- define "tally.egress.backup" -}}
-{{ include "tally.egress.stores" . }}
+{{ include "tally.egress.postgres" . }}
 {{- with .Values.networkPolicy.extraEgress.backup }}
 {{ toYaml . }}
 {{- end }}
