@@ -1,6 +1,7 @@
 //! A whole Tally of one test's own: its servers, an API, any number of consumers, and a client.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -71,12 +72,30 @@ impl System {
         self.consumers.push(spawn("tally-consumer", &["run"], &environment, &self.dir, &name));
     }
 
-    /// Runs `tally-consumer` with these arguments to its end; returns whether it succeeded, and its output.
+    /// Runs `tally-consumer` with these arguments to its end; returns whether it succeeded, and the end of its output.
     pub(crate) async fn consumer_command(&self, arguments: &[&str]) -> (bool, String) {
-        let name = format!("command-{}", arguments.join("-"));
-        let process = spawn("tally-consumer", arguments, &self.environment, &self.dir, &name);
+        let process = self.start_command(arguments);
         let status = process.wait(PATIENCE).await.unwrap();
         (status.success(), tally_servers::tail(process.log()))
+    }
+
+    /// Starts `tally-consumer` with these arguments, with a log of its own.
+    pub(crate) fn start_command(&self, arguments: &[&str]) -> Process {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let name = format!("command-{}-{}", STARTED.fetch_add(1, Ordering::Relaxed), arguments[0]);
+        spawn("tally-consumer", arguments, &self.environment, &self.dir, &name)
+    }
+
+    /// A directory that no other test uses.
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        &self.dir
+    }
+
+    /// Stops a consumer in order.
+    pub(crate) async fn stop_consumer(&mut self) {
+        let consumer = self.consumers.pop().unwrap();
+        consumer.terminate().unwrap();
+        assert!(consumer.wait(PATIENCE).await.unwrap().success(), "{}", tally_servers::tail(consumer.log()));
     }
 
     /// Kills the API with SIGKILL and starts another.

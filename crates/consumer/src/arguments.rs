@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use tally_consumer::{Backup, Destination, Restore};
 
 /// The counting house of Tally: reads the log in Redis, counts, and writes the counts to PostgreSQL.
@@ -37,7 +37,7 @@ pub(crate) enum Command {
 
 /// `tally-consumer backup`
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, args = ["to", "command"])]
+#[command(group(ArgGroup::new("destination").required(true).args(["to", "command"])))]
 pub(crate) struct BackupArguments {
     /// Directory of the backups, of which there is none else; made where it is missing
     #[arg(long, value_name = "DIR")]

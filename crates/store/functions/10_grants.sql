@@ -1,4 +1,4 @@
--- Who may do what, to the letter. Whoever installs Tally makes the roles (helm/files/roles.sql); those that are missing are
+-- Who may do what, to the letter. Whoever installs Tally makes the roles (docs/postgres-roles.sql); those that are missing are
 -- passed over, and so are objects: restore runs this over dumps of older schemas too.
 --   tally_owner     migrates, backs up and restores; everything here is its own
 --   tally_consumer  counts

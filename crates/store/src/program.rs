@@ -97,7 +97,8 @@ fn address(config: &tokio_postgres::Config) -> Vec<(&'static str, String)> {
         ("PGSSLMODE", ssl_mode.to_owned()),
         ("PGAPPNAME", "tally".to_owned()),
     ];
-    let timeout = config.get_connect_timeout().map(|timeout| ("PGCONNECT_TIMEOUT", timeout.as_secs().max(2).to_string()));
+    let timeout =
+        config.get_connect_timeout().map(|timeout| ("PGCONNECT_TIMEOUT", timeout.as_secs().max(2).to_string()));
     settings.extend(timeout);
     settings.retain(|(_, value)| !value.is_empty());
     settings

@@ -59,7 +59,10 @@ impl<'a> Sent<'a> {
         let mut child = command.spawn().map_err(|error| self.failed(&error.to_string()))?;
         let Some(input) = child.stdin.take() else { return Err(self.failed("it has no input")) };
         let mut receiver = Receiver { child, input };
-        let bytes = store.dump(&mut receiver.input).await?;
+        let bytes = store.dump(&mut receiver.input).await.map_err(|error| match error {
+            tally_store::Error::Copy(error) => self.failed(&format!("it stopped reading ({error})")),
+            other => other.into(),
+        })?;
         let Receiver { mut child, input } = receiver;
         drop(input);
         let status = tokio::time::timeout(END_TIMEOUT, child.wait()).await;

@@ -17,5 +17,6 @@ mod quantiles;
 mod racing;
 mod reads;
 mod retention;
+mod roles;
 mod speed;
 mod votes;

@@ -5,7 +5,7 @@ use tally_store::Poll;
 
 use crate::fixture::{NOON, TestLog, TestStore};
 
-fn votes(cast: &[(&str, Option<&str>, &str)]) -> Tally {
+pub(crate) fn votes(cast: &[(&str, Option<&str>, &str)]) -> Tally {
     let vote = |(i, &(poll, voter, option)): (usize, &(&str, Option<&str>, &str))| Vote {
         poll: poll.into(),
         option: option.into(),
