@@ -38,7 +38,7 @@ Examples:
 Exit codes: 0 all posted (also when some lines could not be read or were rejected),
 1 could not finish, 2 wrong usage.";
 
-/// The hand tool of Tally: imports access logs, posts demo traffic.
+/// The hand tool of Tally: imports access logs, posts demo traffic, checks.
 #[derive(Debug, Parser)]
 #[command(name = "tally", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Post lively traffic of a made-up shop until Ctrl-C, and votes for cats and dogs
     Demo(DemoArgs),
+    /// Ask whether Tally is ready, whether it counts, or whether a connection is refused
+    Check(CheckArgs),
 }
 
 /// `tally import`
@@ -103,6 +105,28 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
 }
+
+/// `tally check`
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_NOTES)]
+pub(crate) struct CheckArgs {
+    /// Address of Tally's API, or of a consumer's health, whose /ready must answer 200
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = api_address)]
+    pub(crate) to: Url,
+    /// Post one event too, and wait until it is counted
+    #[arg(long)]
+    pub(crate) post: bool,
+    /// How long to try, e.g. 30s; without it, /ready is asked once, and an event has a minute
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
+    pub(crate) within: Option<Duration>,
+    /// Instead: HOST must be known, and a connection to it must be refused, or not come about within 5 s
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["to", "post", "within"])]
+    pub(crate) refused: Option<String>,
+}
+
+const CHECK_NOTES: &str = "Exit codes: 0 it is as it should be, 1 it is not, 2 wrong usage.
+
+Events are of the service tally-check, on one of 100 routes.";
 
 fn service(text: &str) -> Result<String, String> {
     Service::parse(text).map(|service| service.as_str().to_owned()).map_err(|error| error.reason.to_owned())

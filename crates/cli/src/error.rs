@@ -64,6 +64,34 @@ pub(crate) enum Error {
         /// What the answer said, or what to do about it.
         detail: String,
     },
+    /// A page that should answer with success does not.
+    #[error("{url} is not as it should be: {reason}")]
+    NotReady {
+        /// The page.
+        url: String,
+        /// What it answered, or why it did not.
+        reason: String,
+    },
+    /// An event did not come through.
+    #[error("{reason}")]
+    NotCounted {
+        /// How far it came.
+        reason: String,
+    },
+    /// A connection that must be refused came about.
+    #[error("{address} can be connected to, but must not")]
+    NotRefused {
+        /// Where to.
+        address: String,
+    },
+    /// An address that must be refused is not known at all.
+    #[error("{address} is not known ({reason}), which proves nothing")]
+    UnknownAddress {
+        /// The address as given.
+        address: String,
+        /// What the resolver said.
+        reason: String,
+    },
     /// The HTTP client could not be made, or a thread broke: nothing the user did.
     #[error("internal error: {0}")]
     Internal(String),

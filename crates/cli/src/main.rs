@@ -1,10 +1,11 @@
-//! `tally`, the hand tool: counts the requests of access logs and posts demo traffic.
+//! `tally`, the hand tool: counts the requests of access logs, posts demo traffic, and checks a running Tally.
 //!
 //! The way of a log: [`source`] opens and unpacks it, [`block`] cuts it, [`line`], [`route`] and [`part`] turn a block
 //! into what is posted, [`post`] gets it through, [`summary`] says what came of it; [`import`] is the pipeline.
 
 mod args;
 mod block;
+mod check;
 mod demo;
 mod dry_run;
 mod error;
@@ -31,5 +32,6 @@ async fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Import(args) => import::import(&args).await,
         Command::Demo(args) => demo::demo(&args).await,
+        Command::Check(args) => check::check(&args).await,
     }
 }

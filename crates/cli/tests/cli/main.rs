@@ -5,6 +5,7 @@
 mod fake_api;
 mod tool;
 
+mod check;
 mod inputs;
 mod memory;
 mod outages;
