@@ -14,6 +14,7 @@ mod position;
 mod route;
 mod shard;
 mod sketch;
+pub mod varint;
 mod vote;
 mod window;
 

@@ -11,6 +11,7 @@
 use std::sync::LazyLock;
 
 use crate::limits::DURATION_US_MAX;
+use crate::varint;
 
 /// α: a quantile is off by at most this share of the true value.
 pub const RELATIVE_ERROR: f64 = 0.01;
@@ -102,11 +103,11 @@ impl Sketch {
         if self.bins.is_empty() {
             return bytes;
         }
-        push_varint(&mut bytes, self.bins.len() as u64);
+        varint::push(&mut bytes, self.bins.len() as u64);
         let mut last = 0;
         for &(bin, count) in &self.bins {
-            push_varint(&mut bytes, u64::from(bin - last));
-            push_varint(&mut bytes, count);
+            varint::push(&mut bytes, u64::from(bin - last));
+            varint::push(&mut bytes, count);
             last = bin;
         }
         bytes
@@ -125,21 +126,25 @@ impl Sketch {
 }
 
 fn merge_runs(bytes: &[u8], counts: &mut [u64]) -> Result<(), SketchError> {
-    let mut at = 0;
-    while at < bytes.len() {
-        let mut left = varint(bytes, &mut at)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
         let mut bin = 0_u64;
-        while left > 0 {
-            let start = at;
-            bin = bin.saturating_add(varint(bytes, &mut at)?);
-            let count = varint(bytes, &mut at)?;
+        for _ in 0..number(bytes, &mut rest)? {
+            let at = bytes.len() - rest.len();
+            bin = bin.saturating_add(number(bytes, &mut rest)?);
+            let count = number(bytes, &mut rest)?;
             let slot = usize::try_from(bin).ok().and_then(|bin| counts.get_mut(bin));
-            let slot = slot.ok_or(SketchError { at: start })?;
+            let slot = slot.ok_or(SketchError { at })?;
             *slot = slot.saturating_add(count);
-            left -= 1;
         }
     }
     Ok(())
+}
+
+/// The next number of `rest`, which is the end of `bytes`.
+fn number(bytes: &[u8], rest: &mut &[u8]) -> Result<u64, SketchError> {
+    let at = bytes.len() - rest.len();
+    varint::take(rest).ok_or(SketchError { at })
 }
 
 /// The bin of a duration: the first whose upper bound is not below it.
@@ -165,34 +170,6 @@ fn value_us(bin: u16) -> f64 {
         0 => 0.0,
         i => 2.0 * UPPER_US[i - 1] / (GAMMA + 1.0),
     }
-}
-
-/// Appends `value` as LEB128.
-fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
-/// Reads a LEB128 varint at `*at` and moves behind it.
-fn varint(bytes: &[u8], at: &mut usize) -> Result<u64, SketchError> {
-    let start = *at;
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let byte = *bytes.get(*at).ok_or(SketchError { at: start })?;
-        *at += 1;
-        let part = u64::from(byte & 0x7f);
-        if part << shift >> shift != part {
-            break;
-        }
-        value |= part << shift;
-        if byte < 0x80 {
-            return Ok(value);
-        }
-    }
-    Err(SketchError { at: start })
 }
 
 #[cfg(test)]

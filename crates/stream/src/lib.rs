@@ -23,10 +23,12 @@
 //!
 //! # Commands
 //!
-//! What an ACL must allow on `~events:*`: `EVALSHA`, `XREADGROUP`, `XRANGE`; inside the scripts `EXISTS`, `XADD`, `XRANGE`,
-//! `XREVRANGE`, `XTRIM`, `XINFO`, `XGROUP`, `HGET`, `HMGET`, `HSET`, `HINCRBY`, `HLEN`, `GET`, `INCRBY`, `PEXPIREAT`, `TIME`, `INFO`.
-//! And, with no key: `SCRIPT LOAD`, `INFO`, `CONFIG GET` (only for the warnings at start; where it is
-//! forbidden, that is said instead).
+//! What an ACL must allow on `~events:*`, inside the scripts too:
+//! both programs `EVALSHA`, `EXISTS`, `HGET`, `HMGET`, `HSET`, `TIME`, `XADD`, `XINFO STREAM`, `XINFO GROUPS`, `XRANGE`;
+//! the API also `GET`, `HINCRBY`, `HLEN`, `INCRBY`, `PEXPIREAT`;
+//! the consumer also `XGROUP CREATE`, `XGROUP SETID`, `XREVRANGE`, `XREADGROUP`, `XTRIM`.
+//! And, with no key: `SCRIPT LOAD`, `INFO`, `CONFIG GET` (only for the warnings at start; where it is forbidden, that is said
+//! instead). A user that lacks one of the API's would break an append in its middle: give all of them or none.
 
 mod codec;
 mod config;

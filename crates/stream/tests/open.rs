@@ -113,31 +113,49 @@ async fn weak_settings_are_named() {
     assert!(said.len() == 1 && said[0].contains("does not say"), "{said:?}");
 }
 
-/// The commands that the documentation of the crate names are enough, and nothing is needed beyond `events:*`.
+/// What the documentation of the crate says that a user of the API and one of the consumer need: it is enough, nothing is
+/// needed beyond `events:*`, and neither can do what only the other does. The chart makes these users.
 #[tokio::test]
-async fn a_user_with_the_documented_rights_is_enough() {
-    let redis = redis(RedisOptions::default()).await;
-    let rights = "on >secret ~events:* +evalsha +script|load +xreadgroup +xrange +exists +xadd +xrevrange +xtrim +xinfo \
-                  +xgroup +hget +hmget +hset +hincrby +hlen +get +incrby +pexpireat +time +info +config|get";
-    let rights: Vec<&str> = ["ACL", "SETUSER", "tally"].into_iter().chain(rights.split_whitespace()).collect();
-    raw(&redis, &rights).await;
-    let url = format!("redis://tally:secret@127.0.0.1:{}", redis.port());
-    let log = Log::connect(&config(&url)).await.unwrap();
-    assert_eq!(log.durability(0).await.unwrap(), Vec::<String>::new());
-    log.open(SHARD, &genesis()).await.unwrap();
-    let appender = log.appender(limits());
+async fn users_with_the_documented_rights_are_enough_and_no_more() {
+    const BOTH: &str = "resetchannels -@all +evalsha +script|load +info +config|get +exists +hget +hmget +hset +time +xadd \
+                        +xinfo|stream +xinfo|groups +xrange";
+    const API: &str = "+get +hincrby +hlen +incrby +pexpireat";
+    const CONSUMER: &str = "+xgroup|create +xgroup|setid +xrevrange +xreadgroup +xtrim";
+    let dir = tally_servers::TestServers::shared().await.unwrap().fresh_dir("acl").unwrap();
+    let file = dir.join("users.acl");
+    let users = format!(
+        "user default on nopass ~* &* +@all\nuser tally_api on >a ~events:* {BOTH} {API}\n\
+         user tally_consumer on >c ~events:* {BOTH} {CONSUMER}\n"
+    );
+    std::fs::write(&file, users).unwrap();
+    let extra = vec!["--aclfile".to_owned(), file.to_string_lossy().into_owned()];
+    let redis = redis(RedisOptions { extra, ..RedisOptions::default() }).await;
+    let log_of =
+        async |user: &str| Log::connect(&config(&format!("redis://{user}@127.0.0.1:{}", redis.port()))).await.unwrap();
+    let (api, consumer) = (log_of("tally_api:a").await, log_of("tally_consumer:c").await);
+    for log in [&api, &consumer] {
+        assert_eq!(log.durability(0).await.unwrap(), Vec::<String>::new());
+        assert!(!log.status(SHARD).await.unwrap().open);
+    }
+    assert!(api.open(SHARD, &genesis()).await.is_err(), "only the consumer opens");
+    consumer.open(SHARD, &genesis()).await.unwrap();
+    let appender = api.appender(limits());
     let at = accept(&appender, keyed("k", 1, 3)).await;
     assert!(matches!(appender.append(keyed("k", 1, 3)).await, Ok(Appended::Duplicate { .. })));
+    // An append to another incarnation opens an epoch.
     redis.restart().await.unwrap();
-    raw(&redis, &rights).await;
     accept(&appender, request(1)).await;
-    let entry = log.entry_at(SHARD, at).await.unwrap().unwrap();
+    assert_eq!(api.first_after(SHARD, at).await.unwrap().map(|stamp| stamp.position.seq), Some(0));
+    let entry = consumer.entry_at(SHARD, at).await.unwrap().unwrap();
     let anchor = tally_model::Anchor { position: at, totals: entry.totals, ..tally_model::Anchor::default() };
-    assert!(log.set_generation(SHARD, 2, &anchor).await.unwrap());
-    assert_eq!(log.mirror(SHARD, 2, &anchor).await.unwrap(), tally_stream::Mirrored::Moved);
-    log.trim(SHARD, 2, at).await.unwrap();
-    log.set_cursor(SHARD, at, 2).await.unwrap();
-    assert_eq!(log.first_after(SHARD, at).await.unwrap().map(|stamp| stamp.position.seq), Some(0));
-    let read = log.reader(SHARD, "c1").read_batch(std::time::Duration::from_millis(100)).await.unwrap();
+    assert!(consumer.set_generation(SHARD, 2, &anchor).await.unwrap());
+    assert_eq!(consumer.mirror(SHARD, 2, &anchor).await.unwrap(), tally_stream::Mirrored::Moved);
+    consumer.trim(SHARD, 2, at).await.unwrap();
+    assert!(api.trim(SHARD, 2, at).await.is_err(), "only the consumer trims");
+    consumer.set_cursor(SHARD, at, 2).await.unwrap();
+    let read = consumer.reader(SHARD, "c1").read_batch(std::time::Duration::from_millis(100)).await.unwrap();
     assert_eq!(read.len(), 2);
+    // Redis made anew: the shard is opened above every epoch that is known.
+    raw(&redis, &["FLUSHALL"]).await;
+    consumer.open(SHARD, &genesis()).await.unwrap();
 }

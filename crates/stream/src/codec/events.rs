@@ -14,9 +14,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use tally_model::{DURATION_US_MAX, EventBlock, EventRow, Method, RouteTemplate, Service};
+use tally_model::{DURATION_US_MAX, EventBlock, EventRow, Method, RouteTemplate, Service, varint};
 
-use super::pack::{Unpack, push_text, push_times, push_varint};
+use super::pack::{Unpack, push_text, push_times};
 use super::{CodecError, ENTRY_EVENTS_MAX};
 
 const DURATIONS_NONE: u8 = 0;
@@ -29,14 +29,14 @@ pub(super) fn pack(block: &EventBlock) -> Vec<u8> {
     let mut body = Vec::with_capacity(64 + block.endpoints().len() * 48 + block.len() * 8);
     pack_endpoints(&mut body, block);
     let statuses = distinct(block.rows().iter().map(|row| row.status));
-    push_varint(&mut body, statuses.order.len() as u64);
-    statuses.order.iter().for_each(|status| push_varint(&mut body, u64::from(*status)));
-    push_varint(&mut body, block.len() as u64);
+    varint::push(&mut body, statuses.order.len() as u64);
+    statuses.order.iter().for_each(|status| varint::push(&mut body, u64::from(*status)));
+    varint::push(&mut body, block.len() as u64);
     if block.endpoints().len() > 1 {
-        block.rows().iter().for_each(|row| push_varint(&mut body, u64::from(row.endpoint)));
+        block.rows().iter().for_each(|row| varint::push(&mut body, u64::from(row.endpoint)));
     }
     if statuses.order.len() > 1 {
-        statuses.indexes.iter().for_each(|index| push_varint(&mut body, *index));
+        statuses.indexes.iter().for_each(|index| varint::push(&mut body, *index));
     }
     push_times(&mut body, block.rows().iter().map(|row| row.time_ms));
     pack_durations(&mut body, block.rows());
@@ -67,13 +67,13 @@ fn pack_endpoints(body: &mut Vec<u8>, block: &EventBlock) {
     let services = distinct(block.endpoints().iter().map(|endpoint| &*endpoint.service));
     let methods = distinct(block.endpoints().iter().map(|endpoint| &*endpoint.method));
     for names in [&services, &methods] {
-        push_varint(body, names.order.len() as u64);
+        varint::push(body, names.order.len() as u64);
         names.order.iter().for_each(|name| push_text(body, name));
     }
-    push_varint(body, block.endpoints().len() as u64);
+    varint::push(body, block.endpoints().len() as u64);
     for ((endpoint, service), method) in block.endpoints().iter().zip(&services.indexes).zip(&methods.indexes) {
-        push_varint(body, *service);
-        push_varint(body, *method);
+        varint::push(body, *service);
+        varint::push(body, *method);
         push_text(body, &endpoint.route);
     }
 }
@@ -89,7 +89,7 @@ fn pack_durations(body: &mut Vec<u8>, rows: &[EventRow]) {
         let bit = |i: usize, row: &EventRow| u8::from(row.duration_us.is_some()) << i;
         body.extend(rows.chunks(8).map(|rows| rows.iter().enumerate().fold(0, |byte, (i, row)| byte | bit(i, row))));
     }
-    rows.iter().filter_map(|row| row.duration_us).for_each(|us| push_varint(body, us));
+    rows.iter().filter_map(|row| row.duration_us).for_each(|us| varint::push(body, us));
 }
 
 pub(super) fn unpack(body: &mut Unpack<'_>) -> Result<EventBlock, CodecError> {

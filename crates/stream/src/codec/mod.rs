@@ -15,11 +15,11 @@ mod votes;
 
 use std::cell::RefCell;
 
-use tally_model::Payload;
+use tally_model::{Payload, varint};
 use zstd::bulk::{Compressor, Decompressor};
 
 use crate::entry::Kind;
-use pack::{Unpack, push_varint};
+use pack::Unpack;
 
 /// The body as it is.
 const PLAIN: u8 = 1;
@@ -115,7 +115,7 @@ fn compressed(body: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let mut rest = Vec::with_capacity(frame.len() + 4);
-    push_varint(&mut rest, body.len() as u64);
+    varint::push(&mut rest, body.len() as u64);
     rest.extend(frame);
     Some(rest)
 }

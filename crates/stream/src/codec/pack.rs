@@ -1,24 +1,17 @@
-//! The smallest parts: varints and texts.
+//! The smallest parts: signed numbers, times and texts.
+
+use tally_model::varint;
 
 use super::CodecError;
 
-/// Appends `value` as LEB128.
-pub(super) fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
 /// Appends a signed number so that small ones of both signs are short.
 pub(super) fn push_zigzag(bytes: &mut Vec<u8>, value: i64) {
-    push_varint(bytes, (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned());
+    varint::push(bytes, (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned());
 }
 
 /// Appends a text with its length.
 pub(super) fn push_text(bytes: &mut Vec<u8>, text: &str) {
-    push_varint(bytes, text.len() as u64);
+    varint::push(bytes, text.len() as u64);
     bytes.extend(text.as_bytes());
 }
 
@@ -57,19 +50,7 @@ impl<'a> Unpack<'a> {
     }
 
     pub(super) fn varint(&mut self) -> Result<u64, CodecError> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let part = u64::from(byte & 0x7f);
-            if part << shift >> shift != part {
-                break;
-            }
-            value |= part << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(CodecError("a number is too long"))
+        varint::take(&mut self.bytes).ok_or(CodecError("a number ends early or is too long"))
     }
 
     pub(super) fn zigzag(&mut self) -> Result<i64, CodecError> {

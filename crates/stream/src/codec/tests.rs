@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use tally_model::{DURATION_US_MAX, ENTRY_BYTES_MAX, EventBlock, Vote};
+use tally_model::{DURATION_US_MAX, ENTRY_BYTES_MAX, EventBlock, Vote, varint};
 
 use super::*;
 
@@ -168,9 +168,9 @@ fn ranges_are_refused_behind_a_right_checksum() {
         body.extend([1, 0, 0]);
         pack::push_text(&mut body, route);
         body.push(1);
-        push_varint(&mut body, status);
+        varint::push(&mut body, status);
         body.extend([1, 2, 1]);
-        push_varint(&mut body, us);
+        varint::push(&mut body, us);
         body
     };
     let decoded = |body: Vec<u8>| decode(Kind::Events, PLAIN, &sealed(Kind::Events, &body));

@@ -9,9 +9,9 @@
 
 use std::collections::HashMap;
 
-use tally_model::{USER_AGENT_CHARS_MAX, Vote, option_name, poll_name, voter_name};
+use tally_model::{USER_AGENT_CHARS_MAX, Vote, option_name, poll_name, varint, voter_name};
 
-use super::pack::{Unpack, push_text, push_times, push_varint};
+use super::pack::{Unpack, push_text, push_times};
 use super::{CodecError, ENTRY_EVENTS_MAX};
 
 /// Texts that a vote has at most.
@@ -33,13 +33,13 @@ pub(super) fn pack(votes: &[Vote]) -> Vec<u8> {
         });
     }
     let mut body = Vec::with_capacity(64 + votes.len() * 16);
-    push_varint(&mut body, texts.len() as u64);
+    varint::push(&mut body, texts.len() as u64);
     texts.iter().for_each(|text| push_text(&mut body, text));
-    push_varint(&mut body, votes.len() as u64);
+    varint::push(&mut body, votes.len() as u64);
     for column in 0..TEXTS_OF_A_VOTE {
         for vote in votes {
             let place = texts_of(vote)[column].and_then(|text| places.get(text).copied());
-            push_varint(&mut body, place.unwrap_or(0));
+            varint::push(&mut body, place.unwrap_or(0));
         }
     }
     push_times(&mut body, votes.iter().map(|vote| vote.time_ms));
