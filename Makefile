@@ -12,8 +12,15 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 target = $$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 bins = cargo build --release --workspace --bins
 
+# What builds images (docker or podman), what they are called, and where a push would go: IMAGES=registry.example/tally/
+DOCKER ?= docker
+IMAGES ?= tally/
+TAG ?= dev
+# More for the build, such as --build-arg BUILDER=…
+IMAGE_OPTIONS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos lint prerequisites rules-check chart-check
+.PHONY: help run demo test chaos lint prerequisites rules-check chart-check image
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -48,3 +55,11 @@ rules-check: ## Test the alerts and parse the dashboards' PromQL with promtool
 
 chart-check: ## Render the Helm chart with every set of values, and hold the objects to its rules
 	@scripts/check-chart
+
+image: ## Build the images of API and consumer (DOCKER=docker IMAGES=tally/ TAG=dev IMAGE_OPTIONS=)
+	@for name in api consumer; do \
+		$(DOCKER) build $(IMAGE_OPTIONS) -f Dockerfile.$$name -t "$(IMAGES)$$name:$(TAG)" \
+			--build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" \
+			--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+			--build-arg CREATED="$$(git show -s --format=%cI HEAD 2>/dev/null || echo 1970-01-01T00:00:00Z)" . || exit 1; \
+	done

@@ -2,7 +2,7 @@
 //!
 //! `rooms` holds the walls between the crates; `journey` is a first day with Tally; `bad_input` is in the API's own
 //! tests; `ownership` moves shards between consumers; `recovery` restarts and goes back in time; `backup` backs up and
-//! restores; `import` reads access logs;
+//! restores; `import` reads access logs; `check` looks whether all is well;
 //! `chaos` kills everything at random and then counts; `alerts` and `dashboards` hold the chart's files to the programs.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
@@ -13,6 +13,7 @@ mod system;
 mod alerts;
 mod backup;
 mod chaos;
+mod check;
 mod dashboards;
 mod import;
 mod journey;
