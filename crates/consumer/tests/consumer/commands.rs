@@ -1,8 +1,8 @@
-//! `drain`, `open` and `migrate`, as functions.
+//! `drain`, `open`, `migrate` and `wait`, as functions.
 
 use std::time::{Duration, Instant};
 
-use tally_consumer::{Error, Secret, Shutdown, drain, migrate, open};
+use tally_consumer::{Error, Secret, Shutdown, drain, migrate, open, wait};
 use tally_model::Shard;
 
 use crate::stage::{SHARD, SHARDS, Stage};
@@ -99,4 +99,21 @@ async fn migrate_makes_the_schema_and_is_repeatable() {
     }
     let rows = database.postgres().psql(&database.name, "select count(*) from shard_position").await.unwrap();
     assert_eq!(rows, "3");
+}
+
+#[tokio::test]
+async fn wait_ends_with_the_schema_and_not_before() {
+    let stage = Stage::start().await;
+    wait(&stage.config(), Shutdown::new()).await.unwrap();
+    stage.psql("update layout set functions_version = functions_version + 1").await;
+    let newer = tally_consumer::Config { redis_url: Secret::default(), ..stage.config() };
+    wait(&newer, Shutdown::new()).await.unwrap();
+
+    let database = tally_servers::TestServers::shared().await.unwrap().test_database().await.unwrap();
+    let config = tally_consumer::Config { database_url: Secret(database.url.clone()), wait_seconds: 1, ..newer };
+    let error = wait(&config, Shutdown::new()).await.unwrap_err();
+    assert!(matches!(error, Error::Waited { what: "the schema", .. }), "{error}");
+    let patient = tally_consumer::Config { wait_seconds: 60, ..config };
+    let (waited, migrated) = tokio::join!(wait(&patient, Shutdown::new()), migrate(&patient, Shutdown::new()));
+    assert!(waited.is_ok() && migrated.is_ok(), "{waited:?} {migrated:?}");
 }
