@@ -54,7 +54,7 @@ pub(crate) enum Kind {
     LogNotOpen,
     /// Redis does not answer; nothing was appended.
     RedisUnavailable,
-    /// Redis did not answer in time; the request may or may not have been appended.
+    /// Redis gave no definite answer; the request may or may not have been appended.
     OutcomeUnknown,
     /// There is no room to remember another `Idempotency-Key`.
     DedupeFull,

@@ -62,7 +62,7 @@ fn problem(refused: &Refused) -> Problem {
         ),
         Refused::Unknown => (
             Kind::OutcomeUnknown,
-            "Redis did not answer in time: the events may or may not have been accepted; send the same request again, \
+            "Redis gave no definite answer: the events may or may not have been accepted; send the same request again, \
              with the same Idempotency-Key if it had one (without a key they may then be counted twice)"
                 .to_owned(),
         ),

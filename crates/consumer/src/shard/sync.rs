@@ -161,6 +161,7 @@ pub(crate) async fn open_shard(links: &Links, row: &ShardPosition) -> Result<Ope
 /// The sentence for a gap.
 pub(super) fn gap(at: Position, found: Position) -> String {
     format!(
-        "GAP: the log lacks what comes after {at}; it goes on at {found}. Entries were removed before they were counted"
+        "GAP: the log lacks what comes after {at}; it goes on at {found}. Entries were removed before they were counted, or \
+         something else wrote to the stream"
     )
 }
