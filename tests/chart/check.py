@@ -108,6 +108,7 @@ def of_a_set(label, rendered, given):
     yield from objects.scaling(label, rendered)
     yield from objects.kept(label, rendered)
     yield from objects.named_by_content(label, rendered)
+    yield from objects.claims_are_bound(label, rendered)
     yield from pods.restricted(label, rendered)
     yield from pods.bounded(label, rendered)
     yield from pods.orderly(label, rendered)
@@ -127,7 +128,7 @@ def sets(helm):
 def main():
     """Runs every check; one line each, and a sentence for each fault."""
     helm = Helm(sys.argv[1])
-    checks = [sets, refusals, lints, schema.under_a_parent, long_names, other_release, frozen, settings.appear_when_asked]
+    checks = [sets, refusals, lints, schema.under_a_parent, long_names, other_release, frozen, settings.appear_when_asked, settings.redis_users]
     checks += [stability.restarts, stability.repeats, stability.releases, stability.passwords]
     faults = 0
     for check in checks:

@@ -132,6 +132,15 @@ def kept(label, objects):
             yield f"{label}: {manifest.name(each)} is deleted on uninstall"
 
 
+def claims_are_bound(label, objects):
+    """Some pod mounts each claim at once: many classes bind at the first pod, and `helm --wait` waits for bound claims."""
+    now = [pod for owner, pod in manifest.pods(objects) if owner["kind"] in ("Job", "Deployment", "StatefulSet")]
+    mounted = {volume["persistentVolumeClaim"]["claimName"] for pod in now for volume in pod["spec"].get("volumes", []) if "persistentVolumeClaim" in volume}
+    for claim in manifest.of_kind(objects, "PersistentVolumeClaim"):
+        if claim["metadata"]["name"] not in mounted:
+            yield f"{label}: {manifest.name(claim)} waits for its first pod, and `helm --wait` for the claim"
+
+
 def named_by_content(label, objects):
     """A Job that is not a hook ends in a hash, because a Job cannot be changed; tracked ones do not delete themselves."""
     for job in manifest.of_kind(objects, "Job"):

@@ -1,5 +1,6 @@
 """Settings that containers are given: known to the programs, and within Redis's memory."""
 
+import base64
 import re
 
 import manifest
@@ -20,7 +21,7 @@ def known(label, objects):
             if len(given) != len(set(given)):
                 yield f"{where} sets a variable twice"
             command = container.get("command", [""])
-            if command[0] in ("tally-api", "tally-consumer"):
+            if command[0] in ("tally-api", "tally-consumer") and command[-1] != "--version":
                 wanted = {"TALLY_DATABASE_URL"} | ({"TALLY_REDIS_URL"} if command[0] == "tally-api" or command[1] in ("run", "drain", "open") else set())
                 urls = {each for each in given if each.endswith("_URL")}
                 if urls != wanted:
@@ -44,6 +45,22 @@ def fits_memory(label, objects):
     for line in ("appendonly yes", "appendfsync always", "maxmemory-policy noeviction", "no-appendfsync-on-rewrite no"):
         if line not in config.splitlines():
             yield f"{label}: redis.conf lacks `{line}`"
+
+
+def redis_users(helm):
+    """Redis's users have the rights that the test of crates/stream proves enough, and no more."""
+    test = re.sub(r"\\\n\s*", "", (CHART.parent / "crates/stream/tests/open.rs").read_text())
+    rights = dict(re.findall(r'const (BOTH|API|CONSUMER): &str = "([^"]*)"', test))
+    secrets = {each["metadata"]["name"]: each for each in manifest.of_kind(helm.must_render([Question()])[0].objects, "Secret")}
+    lines = base64.b64decode(secrets["tally-redis"]["data"]["users.acl"]).decode().splitlines()
+    users = {line.split()[1]: set(line.split()[4:]) for line in lines}
+    for user, part in (("tally_api", "API"), ("tally_consumer", "CONSUMER")):
+        proved = set(f"~events:* {rights['BOTH']} {rights[part]}".split())
+        if users[user] != proved:
+            yield f"{user} differs in {sorted(users[user] ^ proved)}"
+    writes = {"+xadd", "+hset", "+xtrim", "+evalsha", "+@all"}
+    if users["tally_metrics"] & writes:
+        yield "tally_metrics may write"
 
 
 def appear_when_asked(helm):

@@ -17,7 +17,7 @@ OWNERS = [
     ({"api": {"service": {"annotations": {"a": "b"}}}}, set()),
     ({"consumer": {"flushMs": 100}}, {"consumer"}),
     # Whose schema to wait for is a matter of the consumer's image.
-    ({"consumer": {"image": {"tag": "9.9.9"}}}, {"api", "consumer", "migrate", "backup"}),
+    ({"consumer": {"image": {"tag": "9.9.9"}}}, {"api", "consumer", "migrate", "backup", "claims"}),
     ({"redis": {"config": {"timeout": 0}}}, {"redis"}),
     ({"redis": {"rolloutToken": "2"}}, {"redis"}),
     ({"postgres": {"config": {"work_mem": "8MB"}}}, {"postgres"}),
