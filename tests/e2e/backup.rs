@@ -214,6 +214,11 @@ async fn a_restore_that_breaks_off_changes_nothing() {
     system.add_consumer();
     system.counted().await;
     assert_eq!(figures(&system).await, all);
+    // Consumers that count meanwhile notice.
+    let (succeeded, output) = system.consumer_command(&["restore", "--force", "--from", dir.to_str().unwrap()]).await;
+    assert!(succeeded, "{output}");
+    system.counted().await;
+    assert_eq!(figures(&system).await, all);
 }
 
 /// Restores from a pipe that never gives the last bytes, and kills that with SIGKILL once the tables are gone in its

@@ -1,7 +1,7 @@
 //! Backups as files of a directory.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ impl Directory {
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(Error::BackupRuns(path)),
+            // Some shared file systems know no locks; there it is left to whoever schedules backups.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(Self { path, _lock: lock }),
             Err(TryLockError::Error(error)) => Err(Error::path("lock", &path)(error)),
         }
     }
