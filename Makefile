@@ -20,7 +20,7 @@ TAG ?= dev
 IMAGE_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos lint prerequisites rules-check chart-check image
+.PHONY: help run demo test chaos lint prerequisites rules-check chart-check image chart-lifecycle cluster-test
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -53,8 +53,14 @@ prerequisites: ## Install what is missing (Debian and its kin), or name it
 rules-check: ## Test the alerts and parse the dashboards' PromQL with promtool
 	@scripts/check-rules
 
-chart-check: ## Render the Helm chart with every set of values, and hold the objects to its rules
+chart-check: prerequisites ## Render the Helm chart with every set of values, and hold the objects to its rules
 	@scripts/check-chart
+
+chart-lifecycle: ## Install, upgrade, fail, roll back and uninstall the chart on the cluster of KUBECONFIG (HELM="helm3 helm4")
+	@HELM="$(or $(HELM),helm)" PYTHONDONTWRITEBYTECODE=1 python3 tests/cluster/lifecycle.py
+
+cluster-test: ## Do the same and worse to real pods under traffic, then count (KUBECONFIG, LOAD_IMAGE, STEPS; tests/cluster/survive.py)
+	@HELM="$(or $(HELM),helm)" PYTHONDONTWRITEBYTECODE=1 python3 tests/cluster/survive.py
 
 image: ## Build the images of API and consumer (DOCKER=docker IMAGES=tally/ TAG=dev IMAGE_OPTIONS=)
 	@for name in api consumer; do \
