@@ -82,7 +82,7 @@ pub enum Error {
     },
     /// Consumers count, so the database must not go back.
     #[error(
-        "{consumers} consumers are counting: stop them first (one that was killed is forgotten after {lease_seconds} s), or use --force"
+        "consumers are counting ({consumers}): stop them first (one that was killed is forgotten after {lease_seconds} s), or use --force"
     )]
     Alive {
         /// How many.
