@@ -77,5 +77,5 @@ Redis's users, each limited to what its program sends, inside scripts too (the s
 user default on #{{ $hash.admin }} ~* &* +@all
 user tally_api on #{{ $hash.api }} ~events:* resetchannels -@all +evalsha +script|load +info +config|get +exists +get +hget +hincrby +hlen +hmget +hset +incrby +pexpireat +time +xadd +xinfo|stream +xinfo|groups +xrange
 user tally_consumer on #{{ $hash.consumer }} ~events:* resetchannels -@all +evalsha +script|load +info +config|get +exists +hget +hmget +hset +time +xadd +xgroup|create +xgroup|setid +xinfo|stream +xinfo|groups +xrange +xrevrange +xreadgroup +xtrim
-user tally_metrics on #{{ $hash.metrics }} %R~events:* resetchannels -@all +ping +hello +select +client|setinfo +client|setname +client|getname +info +config|get +command +slowlog|len +slowlog|get +latency|latest +latency|histogram +xinfo|stream +xinfo|groups +xlen +xpending +dbsize +type
+user tally_metrics on #{{ $hash.metrics }} %R~events:* resetchannels -@all +ping +hello +select +client|setname +client|getname +info +config|get +command +slowlog|len +slowlog|get +latency|latest +latency|histogram +xinfo|stream +xinfo|groups +xlen +xpending +dbsize +type
 {{- end }}

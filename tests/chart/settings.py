@@ -1,10 +1,18 @@
 """Settings that containers are given: known to the programs, and within Redis's memory."""
 
 import base64
+import pathlib
 import re
+import shutil
+import subprocess
+import tempfile
+import threading
 
 import manifest
 from render import CHART, Question
+
+# Longest time that Redis may take to start, in seconds.
+REDIS_SECONDS = 20
 
 
 def known(label, objects):
@@ -48,19 +56,47 @@ def fits_memory(label, objects):
 
 
 def redis_users(helm):
-    """Redis's users have the rights that the test of crates/stream proves enough, and no more."""
-    test = re.sub(r"\\\n\s*", "", (CHART.parent / "crates/stream/tests/open.rs").read_text())
-    rights = dict(re.findall(r'const (BOTH|API|CONSUMER): &str = "([^"]*)"', test))
+    """Redis's users have the rights of docs/operations.md, which a test of crates/stream proves enough, and no more."""
+    text = (CHART.parent / "docs" / "operations.md").read_text()
+    proved = {line.split()[1]: set(line.split()[4:]) for line in text.splitlines() if line.startswith("user tally_")}
     secrets = {each["metadata"]["name"]: each for each in manifest.of_kind(helm.must_render([Question()])[0].objects, "Secret")}
     lines = base64.b64decode(secrets["tally-redis"]["data"]["users.acl"]).decode().splitlines()
     users = {line.split()[1]: set(line.split()[4:]) for line in lines}
-    for user, part in (("tally_api", "API"), ("tally_consumer", "CONSUMER")):
-        proved = set(f"~events:* {rights['BOTH']} {rights[part]}".split())
-        if users[user] != proved:
-            yield f"{user} differs in {sorted(users[user] ^ proved)}"
+    for user in ("tally_api", "tally_consumer"):
+        if users[user] != proved.get(user, set()):
+            yield f"{user} differs in {sorted(users[user] ^ proved.get(user, set()))}"
     writes = {"+xadd", "+hset", "+xtrim", "+evalsha", "+@all"}
     if users["tally_metrics"] & writes:
         yield "tally_metrics may write"
+
+
+def redis_takes_it(helm):
+    """Redis itself, in the version that is installed here, takes the configuration and the users."""
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if not program:
+        yield "redis-server is not installed: make prerequisites"
+        return
+    objects = helm.must_render([Question()])[0].objects
+    config = next(each for each in manifest.of_kind(objects, "ConfigMap") if "redis.conf" in each["data"])["data"]["redis.conf"]
+    secret = next(each for each in manifest.of_kind(objects, "Secret") if "users.acl" in each["data"])
+    with tempfile.TemporaryDirectory() as where:
+        (pathlib.Path(where) / "users.acl").write_bytes(base64.b64decode(secret["data"]["users.acl"]))
+        config = config.replace("/etc/redis-users", where).replace("dir /data", f"dir {where}")
+        # No port: nobody connects, and nothing can be in the way.
+        (pathlib.Path(where) / "redis.conf").write_text(f"{config}\nport 0\nunixsocket {where}/redis.sock\n")
+        server = subprocess.Popen([program, f"{where}/redis.conf"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        timer = threading.Timer(REDIS_SECONDS, server.kill)
+        timer.start()
+        said = []
+        for line in server.stdout:
+            said.append(line.strip())
+            if "eady to accept connections" in line:
+                break
+        timer.cancel()
+        server.kill()
+        server.wait()
+        if "eady to accept connections" not in said[-1]:
+            yield f"Redis does not start: {said[-1]}"
 
 
 def appear_when_asked(helm):
