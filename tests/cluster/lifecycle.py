@@ -84,8 +84,8 @@ class Life:
         self.before_rollback = self.helm.revision()
         self.specs = specs(self.cluster)
         self.kept = kept(self.cluster)
-        # The API's init container runs the consumer's image too.
-        self.change({"consumer.image.tag": NEXT_TAG}, {"api", "consumer", "migrate"})()
+        # The API's init container and the Jobs run the consumer's image too.
+        self.change({"consumer.image.tag": NEXT_TAG}, {"api", "consumer", "migrate", "claims"})()
 
     def rollback(self):
         self.helm.rollback(self.before_rollback)

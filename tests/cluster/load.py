@@ -8,6 +8,7 @@ import http.client
 import json
 import queue
 import random
+import select
 import threading
 import time
 import urllib.parse
@@ -66,6 +67,8 @@ class Client:
 
     def post(self, body, key):
         """(answer's name, Retry-After or None); a name is "2xx", "<status> <problem>", "reused" or "transport <error>"."""
+        if self.connection is not None and select.select([self.connection.sock], [], [], 0)[0]:
+            self.close()  # the server has closed it meanwhile
         fresh = self.connection is None
         try:
             if fresh:
@@ -75,7 +78,7 @@ class Client:
             return self.judge(response, response.read())
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            # A server may close a kept connection at any time; clients open another, as this one does.
+            # A server may close a kept connection just as a request comes along it; clients open another, as this one does.
             closed = isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError))
             return ("reused" if closed and not fresh else f"transport {type(error).__name__}"), None
 
