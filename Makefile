@@ -19,8 +19,14 @@ TAG ?= dev
 # More for the build, such as --build-arg BUILDER=…
 IMAGE_OPTIONS ?=
 
+# What `make deploy` installs: dev (all bundled) or prod, and more values over it: VALUES=mine.yaml. `helm` is HELM's first word.
+ENV ?= dev
+VALUES ?=
+RELEASE ?= tally
+RELEASE_NAMESPACE ?= tally-release
+
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos lint prerequisites rules-check chart-check image chart-lifecycle cluster-test
+.PHONY: help run demo test chaos lint prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -61,6 +67,14 @@ chart-lifecycle: ## Install, upgrade, fail, roll back and uninstall the chart on
 
 cluster-test: ## Do the same and worse to real pods under traffic, then count (KUBECONFIG, LOAD_IMAGE, STEPS; tests/cluster/survive.py)
 	@HELM="$(or $(HELM),helm)" PYTHONDONTWRITEBYTECODE=1 python3 tests/cluster/survive.py
+
+deploy: ## Install or upgrade the chart on the current cluster, and wait until it serves (ENV=dev|prod VALUES=mine.yaml)
+	@case "$(ENV)" in dev|prod) ;; *) echo "ENV is dev or prod, not $(ENV)" >&2; exit 2;; esac
+	$(or $(firstword $(HELM)),helm) upgrade --install "$(RELEASE)" helm --namespace "$(RELEASE_NAMESPACE)" --create-namespace \
+		--values "helm/values-$(ENV).yaml" $(if $(VALUES),--values "$(VALUES)") --wait --timeout 10m
+
+rollback: ## Put the release back to the revision before (REVISION=n: to that one)
+	$(or $(firstword $(HELM)),helm) rollback "$(RELEASE)" $(REVISION) --namespace "$(RELEASE_NAMESPACE)" --wait --timeout 10m
 
 image: ## Build the images of API and consumer (DOCKER=docker IMAGES=tally/ TAG=dev IMAGE_OPTIONS=)
 	@for name in api consumer; do \
