@@ -20,6 +20,8 @@ REQUEST_SECONDS = 15
 # A request without a definite answer for so long is given up, and fails the run: nobody knows whether it counts.
 DEFINITE_SECONDS = 180
 RETRY_SECONDS = 0.5
+# A connection stays with its pod; as clients with a pool do, another is opened now and then, so that new pods get their share.
+REQUESTS_A_CONNECTION = 100
 # Backpressure and outages that the API announces: 503 with Retry-After and one of these.
 ANNOUNCED = {"backlog-full", "dedupe-full", "overloaded", "redis-unavailable", "outcome-unknown", "log-not-open"}
 
@@ -64,11 +66,11 @@ class Client:
         self.host = urllib.parse.urlsplit(url).netloc
         self.service = service
         self.connection = None
+        self.requests = 0
 
     def post(self, body, key):
         """(answer's name, Retry-After or None); a name is "2xx", "<status> <problem>", "reused" or "transport <error>"."""
-        if self.connection is not None and select.select([self.connection.sock], [], [], 0)[0]:
-            self.close()  # the server has closed it meanwhile
+        self.renew()
         fresh = self.connection is None
         try:
             if fresh:
@@ -81,6 +83,13 @@ class Client:
             # A server may close a kept connection just as a request comes along it; clients open another, as this one does.
             closed = isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError))
             return ("reused" if closed and not fresh else f"transport {type(error).__name__}"), None
+
+    def renew(self):
+        """Gives up a connection that has served long enough, or that the server has closed meanwhile."""
+        self.requests += 1
+        closed = self.connection is not None and select.select([self.connection.sock], [], [], 0)[0]
+        if closed or self.requests % REQUESTS_A_CONNECTION == 0:
+            self.close()
 
     def judge(self, response, body):
         if response.will_close:
