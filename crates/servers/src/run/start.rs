@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tally_servers::{Error, Postgres, PostgresOptions, Process, Redis, RedisOptions, binary, is_port_free, tail};
+use tokio::time::{Instant, sleep};
 
 use super::data::Data;
 use super::part::{Binary, Part, Server};
@@ -15,6 +16,10 @@ const DATABASE: &str = "tally";
 
 /// How long the migrations may take.
 const MIGRATE_DEADLINE: Duration = Duration::from_secs(300);
+
+/// How long the API's port may stay taken, and how often it is looked at.
+const PORT_PATIENCE: Duration = Duration::from_secs(3);
+const PORT_LOOK: Duration = Duration::from_millis(50);
 
 /// In the environment of our binaries: the data directory that they belong to. A later run knows by it which processes
 /// of a killed run are its own.
@@ -34,9 +39,7 @@ pub(super) async fn start(data: &Data, arguments: &RunArguments) -> Result<Parts
     let (consumer, api) = (locate(arguments, "tally-consumer")?, locate(arguments, "tally-api")?);
     let owner = format!("{OWNER_VARIABLE}={}", data.directory().display());
     tally_servers::stop_marked(&["tally-api", "tally-consumer"], &owner).await?;
-    if !is_port_free(arguments.port) {
-        return Err(Problem::PortTaken(arguments.port));
-    }
+    require_port(arguments.port).await?;
     let log_directory = data.of("log");
     log::rotate(&log_directory, &["redis", "postgres", "migrate", "consumer", "api"])?;
     let log = |part| log::of(&log_directory, part);
@@ -64,6 +67,19 @@ pub(super) async fn start(data: &Data, arguments: &RunArguments) -> Result<Parts
         api: Part { name: "api", server: Server::Binary(api) },
         log_directory,
     })
+}
+
+/// The API's port must be free. What is left of a killed run may hold it for a moment yet: a process that is ending shows no
+/// mark by which it could be known.
+async fn require_port(port: u16) -> Result<(), Problem> {
+    let until = Instant::now() + PORT_PATIENCE;
+    while !is_port_free(port) {
+        if Instant::now() >= until {
+            return Err(Problem::PortTaken(port));
+        }
+        sleep(PORT_LOOK).await;
+    }
+    Ok(())
 }
 
 fn locate(arguments: &RunArguments, name: &str) -> Result<PathBuf, Error> {
