@@ -112,8 +112,13 @@ TALLY_WAIT_SECONDS: {{ int64 .waitSeconds | quote }}
   valueFrom:
     secretKeyRef: { name: {{ .secret }}, key: redis-url }
 {{- end }}
-{{- if .root.Values.externalTls.caSecret }}
-- name: SSL_CERT_FILE
+{{- $v := .root.Values }}
+{{- if and $v.externalTls.caSecret (not $v.postgres.enabled) $v.externalPostgres.tls }}
+- name: TALLY_DATABASE_CA_FILE
+  value: /etc/tally/ca/ca.crt
+{{- end }}
+{{- if and .redis $v.externalTls.caSecret (not $v.redis.enabled) $v.externalRedis.tls }}
+- name: TALLY_REDIS_CA_FILE
   value: /etc/tally/ca/ca.crt
 {{- end }}
 {{- with .extra }}

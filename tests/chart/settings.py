@@ -99,6 +99,34 @@ def redis_takes_it(helm):
             yield f"Redis does not start: {said[-1]}"
 
 
+def authorities(helm):
+    """A private authority is mounted for, and named to, every program that is given the URL of a server with TLS, and no other."""
+    own = {"externalTls": {"caSecret": "own-ca", "caKey": "own.pem"}, "backup": {"enabled": True}, "restore": {"enabled": True, "force": True}}
+    plain = {**own, "externalRedis": {"tls": False}}
+    asked = {"both": Question(["values-prod.yaml"], own), "postgres": Question(["values-prod.yaml"], plain), "bundled": Question(values=own)}
+    expected = {"both": {"REDIS", "DATABASE"}, "postgres": {"DATABASE"}, "bundled": set()}
+    programs = set()
+    for (label, encrypted), answer in zip(expected.items(), helm.must_render(asked.values())):
+        for owner, pod in manifest.pods(answer.objects):
+            volumes = {each["name"]: each.get("secret", {}) for each in pod["spec"].get("volumes", [])}
+            for container in manifest.containers(pod):
+                env = {each["name"]: each.get("value") for each in container.get("env", [])}
+                given = {store for store in ("REDIS", "DATABASE") if f"TALLY_{store}_CA_FILE" in env}
+                wanted = {store for store in encrypted if f"TALLY_{store}_URL" in env}
+                where = f"{label}: {manifest.name(owner)}, container {container['name']}"
+                if given != wanted:
+                    yield f"{where} is given authorities for {sorted(given)} and speaks TLS to {sorted(wanted)}"
+                mounts = {each["mountPath"]: volumes.get(each["name"], {}) for each in container.get("volumeMounts", [])}
+                secret = mounts.get("/etc/tally/ca", {})
+                mounted = secret.get("secretName") == "own-ca" and {"key": "own.pem", "path": "ca.crt"} in secret.get("items", [])
+                if any(env[f"TALLY_{store}_CA_FILE"] != "/etc/tally/ca/ca.crt" for store in given) or (given and not mounted):
+                    yield f"{where} is given a file of authorities that is not mounted"
+                programs |= {tuple(container["command"][:2]) for _ in given if "command" in container}
+    missing = {("tally-consumer", each) for each in ("run", "migrate", "wait", "backup", "restore")} - programs
+    if missing or not any(each[0] == "tally-api" for each in programs):
+        yield f"not looked at: {sorted(missing)}; only {sorted(programs)}"
+
+
 def appear_when_asked(helm):
     """What is dangerous or costs something is there only when asked for."""
     asked = [Question(), Question(values={"restore": {"enabled": True}, "consumer": {"replicas": 0}}), Question(values={"customResources": {"renderMode": "skip"}, "gateway": {"enabled": True, "parentRefs": [{"name": "g"}]}})]

@@ -6,10 +6,11 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Dependencies (not those of tests) that only these crates may have.
-const RESERVED: [(&str, &[&str]); 10] = [
+const RESERVED: [(&str, &[&str]); 11] = [
     ("redis", &["tally-stream"]),
     ("deadpool-redis", &["tally-stream"]),
     ("tokio-postgres", &["tally-store"]),
+    ("tokio-postgres-rustls", &["tally-store"]),
     ("deadpool-postgres", &["tally-store"]),
     ("refinery", &["tally-store"]),
     ("actix-web", &["tally-api", "tally-consumer"]),

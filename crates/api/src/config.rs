@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -14,7 +15,9 @@ const PREFIX: &str = "TALLY_";
 /// neither knows is a typo, and refused.
 pub const NAMES: &[&str] = &[
     "TALLY_REDIS_URL",
+    "TALLY_REDIS_CA_FILE",
     "TALLY_DATABASE_URL",
+    "TALLY_DATABASE_CA_FILE",
     "TALLY_SHARDS",
     "TALLY_LISTEN",
     "TALLY_WORKERS",
@@ -62,7 +65,11 @@ pub enum ConfigError {
 #[derive(Deserialize)]
 struct Raw {
     redis_url: String,
+    #[serde(default)]
+    redis_ca_file: String,
     database_url: String,
+    #[serde(default)]
+    database_ca_file: String,
     #[serde(default = "shards")]
     shards: u16,
     #[serde(default = "listen")]
@@ -143,8 +150,12 @@ pub enum LogFormat {
 pub struct Config {
     /// Where Redis is; a secret.
     pub redis_url: String,
+    /// PEM file of the authorities that are believed for Redis; none: the public ones.
+    pub redis_ca_file: Option<PathBuf>,
     /// Where PostgreSQL is; a secret.
     pub database_url: String,
+    /// PEM file of the authorities that are believed for PostgreSQL; none: the public ones.
+    pub database_ca_file: Option<PathBuf>,
     /// Number of shards, fixed when the log is made.
     pub shards: u16,
     /// Address to serve on.
@@ -171,7 +182,9 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("redis_url", &"(hidden)")
+            .field("redis_ca_file", &self.redis_ca_file)
             .field("database_url", &"(hidden)")
+            .field("database_ca_file", &self.database_ca_file)
             .field("shards", &self.shards)
             .field("listen", &self.listen)
             .field("workers", &self.workers)
@@ -232,6 +245,11 @@ fn is_service_link(rest: &str) -> bool {
         || rest.contains("_PORT_")
 }
 
+/// An empty name is none.
+fn file(name: String) -> Option<PathBuf> {
+    (!name.is_empty()).then(|| name.into())
+}
+
 fn unreadable(error: &envy::Error) -> ConfigError {
     ConfigError::Unreadable(match error {
         envy::Error::MissingValue(field) => format!("{PREFIX}{} is not set", field.to_uppercase()),
@@ -253,8 +271,8 @@ impl Raw {
     fn check(self) -> Result<Config, ConfigError> {
         let wrong = |name, expected| ConfigError::OutOfRange { name, expected };
         let listen = self.listen.parse().map_err(|_| wrong("TALLY_LISTEN", "an address such as 127.0.0.1:8080"))?;
-        if !self.redis_url.starts_with("redis://") {
-            return Err(wrong("TALLY_REDIS_URL", "redis://[user:password@]host:port/"));
+        if !(self.redis_url.starts_with("redis://") || self.redis_url.starts_with("rediss://")) {
+            return Err(wrong("TALLY_REDIS_URL", "redis[s]://[user:password@]host:port/"));
         }
         if !(self.database_url.starts_with("postgres://") || self.database_url.starts_with("postgresql://")) {
             return Err(wrong("TALLY_DATABASE_URL", "postgres://user:password@host:port/database"));
@@ -266,7 +284,9 @@ impl Raw {
             keep_days: within(self.keep_days_days, 1..=36_500, "TALLY_KEEP_DAYS_DAYS", "1 to 36500")?,
             limits: self.limits()?,
             redis_url: self.redis_url,
+            redis_ca_file: file(self.redis_ca_file),
             database_url: self.database_url,
+            database_ca_file: file(self.database_ca_file),
             listen,
             trust_forwarded: self.trust_forwarded,
             retention_bytes: self.retention_bytes,
@@ -315,6 +335,14 @@ mod tests {
         assert_eq!((config.shards, config.listen.port(), config.keep_days), (8, 8080, 731));
         assert_eq!(config.limits.deadline, Duration::from_secs(10));
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn tls_is_a_scheme_and_files_of_authorities() {
+        let plain = config(&[("TALLY_REDIS_CA_FILE", "")]).unwrap();
+        assert_eq!((plain.redis_ca_file, plain.database_ca_file), (None, None));
+        let tls = config(&[("TALLY_REDIS_URL", "rediss://r/"), ("TALLY_REDIS_CA_FILE", "/r.crt")]).unwrap();
+        assert_eq!((tls.redis_ca_file, tls.database_ca_file), (Some("/r.crt".into()), None));
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Waiting {
 async fn redis(front: &Front) -> Result<(), ServerError> {
     let config = tally_stream::Config {
         url: front.config.redis_url.clone(),
+        ca_file: front.config.redis_ca_file.clone(),
         shards: front.config.shards,
         connect_timeout: CONNECT_TIMEOUT,
         command_timeout: COMMAND_TIMEOUT,
@@ -103,13 +104,16 @@ async fn checked(config: &tally_stream::Config, front: &Front) -> Result<Log, ta
 async fn postgresql(front: &Front) -> Result<(), ServerError> {
     let config = tally_store::Config {
         statement_timeout: STATEMENT_TIMEOUT,
+        ca_file: front.config.database_ca_file.clone(),
         ..tally_store::Config::new(&front.config.database_url)
     };
     let mut waiting = Waiting::new("PostgreSQL");
     let store = loop {
         match Store::connect(&config).await {
             Ok(store) => break store,
-            Err(error @ tally_store::Error::Url) => return Err(ServerError::Database(error.to_string())),
+            Err(error @ (tally_store::Error::Url | tally_store::Error::Tls(_))) => {
+                return Err(ServerError::Database(error.to_string()));
+            }
             Err(error) => waiting.after(&error).await,
         }
     };

@@ -105,8 +105,10 @@ Examples:
 
 const AFTER_HELP: &str = "\
 Settings are environment variables:
-  TALLY_REDIS_URL               redis://[user:password@]host:port/ (required by run, drain and open)
-  TALLY_DATABASE_URL            postgres://user:password@host:port/database (required)
+  TALLY_REDIS_URL               redis://[user:password@]host:port/, rediss:// for TLS (required by run, drain and open)
+  TALLY_DATABASE_URL            postgres://user:password@host:port/database[?sslmode=require] (required)
+  TALLY_REDIS_CA_FILE, TALLY_DATABASE_CA_FILE
+                                PEM files of authorities to trust for them instead of the public ones
   TALLY_SHARDS                  number of logs, fixed when they are made [8]
   TALLY_CONSUMER_LISTEN         address of /health, /ready and /metrics, for run [127.0.0.1:8081]
   TALLY_CONSUMER_GRACE_SECONDS  longest time from SIGTERM to the end [20]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -23,9 +24,11 @@ const NAMES_OF_THE_API: [&str; 6] = [
 ];
 
 /// Names of this program's settings, as [`Config`] has them.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 20] = [
     "TALLY_REDIS_URL",
+    "TALLY_REDIS_CA_FILE",
     "TALLY_DATABASE_URL",
+    "TALLY_DATABASE_CA_FILE",
     "TALLY_SHARDS",
     "TALLY_CONSUMER_LISTEN",
     "TALLY_CONSUMER_GRACE_SECONDS",
@@ -72,8 +75,12 @@ pub enum LogFormat {
 pub struct Config {
     /// Where Redis is. Required, but not by `migrate`.
     pub redis_url: Secret,
+    /// PEM file of the authorities that are believed for Redis; empty: the public ones.
+    pub redis_ca_file: PathBuf,
     /// Where PostgreSQL is. Required.
     pub database_url: Secret,
+    /// PEM file of the authorities that are believed for PostgreSQL; empty: the public ones.
+    pub database_ca_file: PathBuf,
     /// Number of shards; fixed when log and schema are made.
     pub shards: u16,
     /// Address of `/health`, `/ready` and `/metrics`.
@@ -112,7 +119,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             redis_url: Secret::default(),
+            redis_ca_file: PathBuf::new(),
             database_url: Secret::default(),
+            database_ca_file: PathBuf::new(),
             shards: 8,
             consumer_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             consumer_grace_seconds: 20,
@@ -202,6 +211,18 @@ impl Config {
         Ok(())
     }
 
+    /// Where PostgreSQL is, with the usual bounds.
+    #[must_use]
+    pub fn database(&self) -> tally_store::Config {
+        tally_store::Config { ca_file: file(&self.database_ca_file), ..tally_store::Config::new(&self.database_url.0) }
+    }
+
+    /// The authorities that are believed for Redis, if not the public ones.
+    #[must_use]
+    pub fn redis_authorities(&self) -> Option<PathBuf> {
+        file(&self.redis_ca_file)
+    }
+
     /// Life of a lease that is not renewed.
     #[must_use]
     pub fn lease(&self) -> Duration {
@@ -236,6 +257,11 @@ impl Config {
             dedupe_seconds: u32::try_from(self.dedupe_seconds).unwrap_or(u32::MAX),
         }
     }
+}
+
+/// An empty name is none.
+fn file(name: &Path) -> Option<PathBuf> {
+    (!name.as_os_str().is_empty()).then(|| name.to_owned())
 }
 
 fn parse(variables: impl IntoIterator<Item = (String, String)>) -> Result<Config, String> {
@@ -308,7 +334,9 @@ mod tests {
     fn every_setting_is_read() {
         let values = [
             "redis://h",
+            "/r.crt",
             "postgres://h/d",
+            "/d.crt",
             "3",
             "127.0.0.1:9",
             "1",
@@ -329,7 +357,7 @@ mod tests {
         let variables: Vec<_> =
             NAMES.iter().zip(values).map(|(name, value)| ((*name).to_owned(), value.to_owned())).collect();
         let shown = format!("{:?}", Config::from_variables(&variables).unwrap());
-        let expected = "shards: 3, consumer_listen: 127.0.0.1:9, consumer_grace_seconds: 1, wait_seconds: 2, \
+        let expected = "redis_ca_file: \"/r.crt\", database_url: (hidden), database_ca_file: \"/d.crt\", shards: 3, consumer_listen: 127.0.0.1:9, consumer_grace_seconds: 1, wait_seconds: 2, \
                         lease_seconds: 3, flush_ms: 4, retention_seconds: 5, retention_bytes: 6, keep_minutes_days: 7, \
                         keep_hours_days: 8, keep_days_days: 9, dedupe_seconds: 10, dedupe_bytes: 11, backlog_bytes: 12, log: \"debug\", log_format: Json";
         assert!(shown.contains(expected), "{shown}");

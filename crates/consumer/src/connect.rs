@@ -64,7 +64,7 @@ pub(crate) async fn connect_store(
     shutdown: &Shutdown,
 ) -> Result<Store, Error> {
     let pool_size = usize::from(config.shards) + SPARE_CONNECTIONS;
-    let settings = tally_store::Config { pool_size, ..tally_store::Config::new(&config.database_url.0) };
+    let settings = tally_store::Config { pool_size, ..config.database() };
     let waiting = Waiting { what: "PostgreSQL", patience, shutdown };
     waiting.until(async || Ok(Store::connect(&settings).await?)).await
 }
@@ -106,6 +106,7 @@ fn cluster_of(config: &Config, layout: Layout) -> Result<Cluster, Error> {
 async fn greet(config: &Config, cluster: &Cluster) -> Result<Log, Error> {
     let settings = tally_stream::Config {
         url: config.redis_url.0.clone(),
+        ca_file: config.redis_authorities(),
         shards: config.shards,
         connect_timeout: REDIS_CONNECT,
         command_timeout: REDIS_COMMAND,
@@ -167,7 +168,11 @@ fn is_final(error: &Error) -> bool {
     match error {
         Error::Store(error) => matches!(
             error,
-            StoreError::Url | StoreError::Layout { .. } | StoreError::KeepOrder | StoreError::Migration(_)
+            StoreError::Url
+                | StoreError::Tls(_)
+                | StoreError::Layout { .. }
+                | StoreError::KeepOrder
+                | StoreError::Migration(_)
         ),
         Error::Log(error) => matches!(error, LogError::Settings(_) | LogError::TooOld(_) | LogError::Mismatch { .. }),
         _ => true,

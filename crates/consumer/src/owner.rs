@@ -66,7 +66,7 @@ impl Owner {
             connect_timeout: third,
             statement_timeout: third,
             lock_timeout: third,
-            ..tally_store::Config::new(&config.database_url.0)
+            ..config.database()
         };
         let waiting = Waiting { what: "PostgreSQL", patience, shutdown };
         let leases = waiting.until(async || Ok(Store::connect(&settings).await?)).await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::account::Account;
 use crate::process::Launch;
-use crate::{Error, Process, directory, programs};
+use crate::{Certificate, Error, Process, directory, programs};
 
 /// The superuser of every cluster.
 pub(crate) const SUPERUSER: &str = "tally";
@@ -47,6 +47,18 @@ impl Cluster {
         let password_file = directory.join(PASSWORD_FILE);
         let password = fs::read_to_string(&password_file).map_err(Error::path("read", &password_file))?;
         Ok(Cluster { directory, account, bin, password })
+    }
+}
+
+impl Cluster {
+    /// Gives the server a certificate, and refuses connections over TCP without TLS, from the next start on.
+    pub(crate) fn require_tls(&self, certificate: &Certificate) -> Result<(), Error> {
+        let hba = self.directory.join("pg_hba.conf");
+        let rules = fs::read_to_string(&hba).map_err(Error::path("read", &hba))?;
+        write_private(&hba, &rules.replace("\nhost ", "\nhostssl "))?;
+        write_private(&self.directory.join("server.crt"), &certificate.certificate)?;
+        write_private(&self.directory.join("server.key"), &certificate.key)?;
+        self.account.map_or(Ok(()), |account| account.own(&self.directory))
     }
 }
 

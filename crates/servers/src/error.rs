@@ -25,6 +25,9 @@ pub enum Error {
         /// Why it was refused.
         source: io::Error,
     },
+    /// A certificate could not be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(#[source] rcgen::Error),
     /// A process could not be started, signalled or waited for.
     #[error("cannot {action} {program}: {source}")]
     Process {

@@ -8,6 +8,7 @@ mod error;
 mod process;
 
 mod account;
+mod authority;
 mod cluster;
 mod postgres;
 mod redis;
@@ -21,6 +22,7 @@ mod spawner;
 mod test_database;
 mod test_servers;
 
+pub use authority::{Authority, Certificate};
 pub use error::Error;
 pub use ports::{free_port, is_port_free};
 pub use postgres::{Postgres, PostgresOptions};

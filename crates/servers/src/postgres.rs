@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::{Cluster, SUPERUSER};
 use crate::process::Launch;
-use crate::{Error, Process, free_port, ports, process, running};
+use crate::{Certificate, Error, Process, free_port, ports, process, running};
 
 /// How long a start may take; most of it would be recovery after a crash.
 const START_DEADLINE: Duration = Duration::from_secs(120);
@@ -138,6 +138,13 @@ impl Postgres {
         let process = launch(&self.cluster, &self.log, self.port, self.options.durable).await?;
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(process);
         Ok(())
+    }
+
+    /// Restarts the server with TLS: from then on nobody comes in without.
+    pub async fn require_tls(&self, certificate: &Certificate) -> Result<(), Error> {
+        self.psql("postgres", "ALTER SYSTEM SET ssl = on").await?;
+        self.cluster.require_tls(certificate)?;
+        self.restart().await
     }
 
     /// Freezes the server and its backends (SIGSTOP): connections stay open, nothing answers.

@@ -1,13 +1,17 @@
 //! How to reach PostgreSQL.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where PostgreSQL is and how long to wait for it.
 #[derive(Clone)]
 pub struct Config {
-    /// `postgres://user:password@host:port/database`; a secret, never shown.
+    /// `postgres://user:password@host:port/database[?sslmode=disable|prefer|require|verify-full]`; a secret, never shown.
+    /// Without `sslmode` nothing is encrypted. With TLS, certificate and name of the server are always verified.
     pub url: String,
+    /// With TLS: the authorities that are believed, a PEM file, read once for each [`crate::Store`]; the public ones without.
+    pub ca_file: Option<PathBuf>,
     /// Most connections at once.
     pub pool_size: usize,
     /// Longest wait for a connection: to open one, or for one of the pool.
@@ -24,6 +28,7 @@ impl Config {
     pub fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
+            ca_file: None,
             pool_size: 8,
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
@@ -36,6 +41,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("url", &"<hidden>")
+            .field("ca_file", &self.ca_file)
             .field("pool_size", &self.pool_size)
             .field("connect_timeout", &self.connect_timeout)
             .field("statement_timeout", &self.statement_timeout)

@@ -10,6 +10,9 @@ pub enum Error {
     /// The URL cannot be read. Its parts are not repeated here: one of them is a password.
     #[error("the database URL is not of the form postgres://user:password@host:port/database")]
     Url,
+    /// TLS cannot be set up as the URL and the file of authorities say.
+    #[error("TLS to PostgreSQL cannot be set up: {0}")]
+    Tls(String),
     /// No connection within the time allowed.
     #[error("no connection to PostgreSQL within {waited:?}")]
     NoConnection {

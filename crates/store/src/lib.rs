@@ -6,6 +6,7 @@
 mod config;
 mod error;
 mod store;
+mod tls;
 
 mod migrate;
 

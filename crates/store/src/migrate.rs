@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, NoTls, Transaction};
+use tokio_postgres::{Client, Transaction};
 
 use crate::store::within;
 use crate::{Error, Store};
@@ -89,7 +89,7 @@ impl Store {
     pub async fn migrate(&self, settings: &MigrateSettings) -> Result<Migrated, Error> {
         let work = async {
             // A connection of its own: the lock is the session's, and goes with it whatever happens.
-            let (mut client, connection) = self.client_config().connect(NoTls).await.map_err(Error::Connect)?;
+            let (mut client, connection) = self.client_config().connect(self.tls()).await.map_err(Error::Connect)?;
             let driver = tokio::spawn(connection);
             let outcome = migrate_alone(&mut client, settings).await;
             drop(client);

@@ -4,7 +4,7 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::Host;
 
 use crate::{Error, Store};
 
@@ -31,7 +31,7 @@ impl Store {
         for setting in ours {
             command.env_remove(setting);
         }
-        command.envs(address(self.client_config())).env("LC_ALL", "C").args(arguments);
+        command.envs(address(self.client_config())).envs(self.tls_environment()?).env("LC_ALL", "C").args(arguments);
         command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn().map_err(|source| Error::Program { program: name, source })?;
         Ok(Program { name, child })
@@ -83,18 +83,12 @@ fn address(config: &tokio_postgres::Config) -> Vec<(&'static str, String)> {
     });
     let ports = config.get_ports().iter().map(u16::to_string);
     let join = |parts: &mut dyn Iterator<Item = String>| parts.collect::<Vec<_>>().join(",");
-    let ssl_mode = match config.get_ssl_mode() {
-        SslMode::Disable => "disable",
-        SslMode::Require => "require",
-        _ => "prefer",
-    };
     let mut settings = vec![
         ("PGHOST", join(&mut { hosts })),
         ("PGPORT", join(&mut { ports })),
         ("PGUSER", config.get_user().unwrap_or_default().to_owned()),
         ("PGPASSWORD", String::from_utf8_lossy(config.get_password().unwrap_or_default()).into_owned()),
         ("PGDATABASE", config.get_dbname().unwrap_or_default().to_owned()),
-        ("PGSSLMODE", ssl_mode.to_owned()),
         ("PGAPPNAME", "tally".to_owned()),
     ];
     let timeout =

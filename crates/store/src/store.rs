@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::future::Future;
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Class;
-use crate::{Config, Error};
+use crate::{Config, Error, tls};
 
 /// How much longer than the server's own limit we wait for its answer.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
@@ -22,6 +23,8 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 pub struct Store {
     pool: Pool,
     client: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
+    ca_file: Option<PathBuf>,
     connect_timeout: Duration,
     answer_timeout: Duration,
 }
@@ -36,12 +39,13 @@ impl Store {
     /// Makes the pool and opens the first connection.
     ///
     /// # Errors
-    /// [`Error::Url`], or [`Error::Connect`]/[`Error::NoConnection`] while PostgreSQL is away: callers retry.
+    /// [`Error::Url`], [`Error::Tls`], or [`Error::Connect`]/[`Error::NoConnection`] while PostgreSQL is away: callers retry.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
         let client = client_config(config)?;
+        let tls = tls::connector(client.get_ssl_mode(), config)?;
         // Fast: every call but `probe` is one autocommitted statement, and a connection that failed is dropped.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let pool = Pool::builder(Manager::from_config(client.clone(), NoTls, recycling))
+        let pool = Pool::builder(Manager::from_config(client.clone(), tls.clone(), recycling))
             .max_size(config.pool_size)
             .wait_timeout(Some(config.connect_timeout))
             .create_timeout(Some(config.connect_timeout))
@@ -50,7 +54,8 @@ impl Store {
             .build()
             .map_err(|_| Error::Url)?;
         let answer_timeout = config.statement_timeout + ANSWER_MARGIN;
-        let store = Self { pool, client, connect_timeout: config.connect_timeout, answer_timeout };
+        let (ca_file, connect_timeout) = (config.ca_file.clone(), config.connect_timeout);
+        let store = Self { pool, client, tls, ca_file, connect_timeout, answer_timeout };
         drop(store.connection().await?);
         Ok(store)
     }
@@ -58,6 +63,16 @@ impl Store {
     /// The settings of a connection outside the pool.
     pub(crate) fn client_config(&self) -> &tokio_postgres::Config {
         &self.client
+    }
+
+    /// What encrypts such a connection, where its settings say so.
+    pub(crate) fn tls(&self) -> MakeRustlsConnect {
+        self.tls.clone()
+    }
+
+    /// TLS as PostgreSQL's programs read it from their environment.
+    pub(crate) fn tls_environment(&self) -> Result<Vec<(&'static str, String)>, Error> {
+        tls::environment(self.client.get_ssl_mode(), self.ca_file.as_deref())
     }
 
     /// Longest wait for the answer to one statement.
@@ -161,7 +176,7 @@ pub(crate) fn bigint(amount: u64) -> i64 {
 }
 
 fn client_config(config: &Config) -> Result<tokio_postgres::Config, Error> {
-    let mut client = tokio_postgres::Config::from_str(&config.url).map_err(|_| Error::Url)?;
+    let mut client = tls::parse(&config.url)?;
     let given = client.get_options().unwrap_or_default();
     let options = format!(
         "{given} -c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC",

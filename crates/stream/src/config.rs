@@ -1,13 +1,16 @@
 //! Where the log is, and what it may hold.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where Redis is and how long it may take.
 #[derive(Clone)]
 pub struct Config {
-    /// `redis://[user:password@]host:port/[db]`. A secret: it is never shown.
+    /// `redis://[user:password@]host:port/[db]`, or `rediss://…` for TLS. A secret: it is never shown.
     pub url: String,
+    /// With TLS: the authorities that are believed, a PEM file, read once for each [`crate::Log`]; the public ones without.
+    pub ca_file: Option<PathBuf>,
     /// Number of shards of the layout.
     pub shards: u16,
     /// How long a connection may take to be made.
@@ -20,6 +23,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("url", &"(hidden)")
+            .field("ca_file", &self.ca_file)
             .field("shards", &self.shards)
             .field("connect_timeout", &self.connect_timeout)
             .field("command_timeout", &self.command_timeout)
@@ -57,6 +61,7 @@ mod tests {
     fn the_password_is_not_shown() {
         let config = Config {
             url: "redis://:hunter2@localhost".into(),
+            ca_file: None,
             shards: 8,
             connect_timeout: Duration::from_secs(1),
             command_timeout: Duration::from_secs(1),

@@ -43,6 +43,7 @@ mod log;
 mod reader;
 mod reply;
 mod script;
+mod tls;
 
 pub use appender::{AppendRequest, Appended, Appender, AppenderStats, ClientKey};
 pub use codec::{CodecError, Encoded, decode, encode};

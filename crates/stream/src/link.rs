@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::tls;
 
 /// How long a connection may be silent before TCP asks whether the other side is there, and how often it asks then.
 const KEEPALIVE: Duration = Duration::from_secs(10);
@@ -59,7 +60,7 @@ impl Link {
     /// Checks the settings; connects to nothing yet.
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         let info = config.url.as_str().into_connection_info().map_err(|error| settings_error(&error))?;
-        let client = Client::open(tuned(info, config.command_timeout)).map_err(|error| settings_error(&error))?;
+        let client = tls::client(tuned(info, config.command_timeout), config.ca_file.as_deref())?;
         Ok(Self {
             client,
             connect_timeout: config.connect_timeout,
@@ -128,6 +129,6 @@ fn in_time<T>(answer: Result<Result<T, RedisError>, tokio::time::error::Elapsed>
 }
 
 /// The category alone: details may repeat the URL.
-fn settings_error(error: &RedisError) -> Error {
+pub(crate) fn settings_error(error: &RedisError) -> Error {
     Error::Settings(error.category().to_owned())
 }

@@ -12,3 +12,4 @@ mod open;
 mod proxy;
 mod read;
 mod support;
+mod tls;

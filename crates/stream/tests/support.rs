@@ -53,7 +53,7 @@ pub(crate) async fn redis(options: RedisOptions) -> Redis {
 
 pub(crate) fn config(url: &str) -> Config {
     let second = Duration::from_secs(1);
-    Config { url: url.to_owned(), shards: 1, connect_timeout: second, command_timeout: 5 * second }
+    Config { url: url.to_owned(), ca_file: None, shards: 1, connect_timeout: second, command_timeout: 5 * second }
 }
 
 pub(crate) fn genesis() -> OpenRequest {

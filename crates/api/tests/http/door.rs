@@ -155,7 +155,7 @@ pub(crate) async fn answer(response: Response) -> Answer {
 
 fn log_config(url: &str) -> tally_stream::Config {
     let (connect_timeout, command_timeout) = (PATIENCE, PATIENCE);
-    tally_stream::Config { url: url.to_owned(), shards: SHARDS, connect_timeout, command_timeout }
+    tally_stream::Config { url: url.to_owned(), ca_file: None, shards: SHARDS, connect_timeout, command_timeout }
 }
 
 async fn migrate(url: &str) -> Result<(), tally_store::Error> {

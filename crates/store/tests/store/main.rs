@@ -19,4 +19,5 @@ mod reads;
 mod retention;
 mod roles;
 mod speed;
+mod tls;
 mod votes;
