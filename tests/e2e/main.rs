@@ -19,3 +19,4 @@ mod import;
 mod journey;
 mod ownership;
 mod recovery;
+mod tls;

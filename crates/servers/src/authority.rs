@@ -48,6 +48,23 @@ impl Authority {
     }
 }
 
+impl Certificate {
+    /// Arguments (`RedisOptions::extra`) that make Redis speak TLS on a second port. The files that they name are in `dir`.
+    pub fn redis_arguments(&self, dir: &Path, port: u16) -> Result<Vec<String>, Error> {
+        let dir = directory::create_private(dir)?;
+        let mut arguments = vec!["--tls-port".to_owned(), port.to_string()];
+        arguments.extend(["--tls-auth-clients", "no"].map(str::to_owned));
+        for (name, file, text) in
+            [("--tls-cert-file", "server.crt", &self.certificate), ("--tls-key-file", "server.key", &self.key)]
+        {
+            let file = dir.join(file);
+            fs::write(&file, text).map_err(Error::path("write", &file))?;
+            arguments.extend([name.to_owned(), file.to_string_lossy().into_owned()]);
+        }
+        Ok(arguments)
+    }
+}
+
 fn new_issuer() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();

@@ -23,20 +23,8 @@ impl Encrypted {
     async fn start() -> Self {
         let authority = authority().await;
         let certificate = authority.certify(NAME).unwrap();
-        let directory = fresh("redis-tls").await;
-        let written = |name: &str, text: &str| {
-            let file = directory.join(name);
-            std::fs::write(&file, text).unwrap();
-            file.to_str().unwrap().to_owned()
-        };
         let port = free_port().unwrap();
-        let extra = [
-            ("--tls-port", port.to_string()),
-            ("--tls-cert-file", written("server.crt", &certificate.certificate)),
-            ("--tls-key-file", written("server.key", &certificate.key)),
-            ("--tls-auth-clients", "no".to_owned()),
-        ];
-        let extra = extra.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+        let extra = certificate.redis_arguments(&fresh("certificate").await, port).unwrap();
         let redis = redis(RedisOptions { extra, ..RedisOptions::default() }).await;
         Self { redis, port, authority }
     }
