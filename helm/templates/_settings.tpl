@@ -75,6 +75,7 @@ TALLY_WORKERS: {{ int64 .Values.api.workers | quote }}
 TALLY_DEADLINE_MS: {{ int64 .Values.api.deadlineMs | quote }}
 TALLY_BACKLOG_EVENTS: {{ int64 .Values.stream.backlogEvents | quote }}
 TALLY_TRUST_FORWARDED: {{ .Values.api.trustForwarded | quote }}
+TALLY_CORS_ORIGINS: {{ join "," .Values.api.corsOrigins | quote }}
 TALLY_GRACE_SECONDS: {{ int64 .Values.api.graceSeconds | quote }}
 {{- end }}
 

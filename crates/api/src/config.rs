@@ -27,6 +27,7 @@ pub const NAMES: &[&str] = &[
     "TALLY_BACKLOG_EVENTS",
     "TALLY_BACKLOG_BYTES",
     "TALLY_TRUST_FORWARDED",
+    "TALLY_CORS_ORIGINS",
     "TALLY_GRACE_SECONDS",
     "TALLY_CONSUMER_LISTEN",
     "TALLY_CONSUMER_GRACE_SECONDS",
@@ -88,6 +89,8 @@ struct Raw {
     backlog_bytes: u64,
     #[serde(default)]
     trust_forwarded: bool,
+    #[serde(default)]
+    cors_origins: Vec<String>,
     #[serde(default = "grace_seconds")]
     grace_seconds: u64,
     #[serde(default = "retention_bytes")]
@@ -166,6 +169,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whether `X-Forwarded-For` tells a voter's address.
     pub trust_forwarded: bool,
+    /// Origins whose pages may call from a browser; `*`: all.
+    pub cors_origins: Vec<String>,
     /// How long requests under way may take to finish after SIGTERM.
     pub grace: Duration,
     /// What the consumers keep of the log beyond the backlog, in bytes; only to check Redis's maxmemory.
@@ -190,6 +195,7 @@ impl fmt::Debug for Config {
             .field("workers", &self.workers)
             .field("limits", &self.limits)
             .field("trust_forwarded", &self.trust_forwarded)
+            .field("cors_origins", &self.cors_origins)
             .field("grace", &self.grace)
             .field("retention_bytes", &self.retention_bytes)
             .field("keep_days", &self.keep_days)
@@ -245,6 +251,21 @@ fn is_service_link(rest: &str) -> bool {
         || rest.contains("_PORT_")
 }
 
+/// Origins as a browser sends them, so that they compare; `*` for all.
+fn origins(listed: &[String]) -> Result<Vec<String>, ConfigError> {
+    let expected = "origins divided by commas, such as https://shop.example, or *";
+    let listed: Vec<String> =
+        listed.iter().map(|origin| origin.trim().to_owned()).filter(|origin| !origin.is_empty()).collect();
+    let is_origin = |origin: &String| {
+        let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        origin == "*" || authority.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ']))
+    };
+    if listed.iter().all(is_origin) {
+        return Ok(listed);
+    }
+    Err(ConfigError::OutOfRange { name: "TALLY_CORS_ORIGINS", expected })
+}
+
 /// An empty name is none.
 fn file(name: String) -> Option<PathBuf> {
     (!name.is_empty()).then(|| name.into())
@@ -289,6 +310,7 @@ impl Raw {
             database_ca_file: file(self.database_ca_file),
             listen,
             trust_forwarded: self.trust_forwarded,
+            cors_origins: origins(&self.cors_origins)?,
             retention_bytes: self.retention_bytes,
             log: self.log,
             log_format: self.log_format,
@@ -320,80 +342,5 @@ impl Raw {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let base = [("TALLY_REDIS_URL", "redis://:hunter2@r/"), ("TALLY_DATABASE_URL", "postgres://u:hunter2@p/d")];
-        let all: std::collections::BTreeMap<_, _> = base.iter().chain(more).copied().collect();
-        Config::from_variables(all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())))
-    }
-
-    #[test]
-    fn defaults_stand_and_secrets_are_hidden() {
-        let config = config(&[("HOME", "/root")]).unwrap();
-        assert_eq!((config.shards, config.listen.port(), config.keep_days), (8, 8080, 731));
-        assert_eq!(config.limits.deadline, Duration::from_secs(10));
-        assert!(!format!("{config:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn tls_is_a_scheme_and_files_of_authorities() {
-        let plain = config(&[("TALLY_REDIS_CA_FILE", "")]).unwrap();
-        assert_eq!((plain.redis_ca_file, plain.database_ca_file), (None, None));
-        let tls = config(&[("TALLY_REDIS_URL", "rediss://r/"), ("TALLY_REDIS_CA_FILE", "/r.crt")]).unwrap();
-        assert_eq!((tls.redis_ca_file, tls.database_ca_file), (Some("/r.crt".into()), None));
-    }
-
-    #[test]
-    fn every_wrong_value_names_its_variable() {
-        for (name, value) in [
-            ("TALLY_SHARDS", "eight"),
-            ("TALLY_SHARDS", "0"),
-            ("TALLY_LISTEN", "8080"),
-            ("TALLY_WORKERS", "-1"),
-            ("TALLY_DEADLINE_MS", "10s"),
-            ("TALLY_DEADLINE_MS", "1"),
-            ("TALLY_DEDUPE_SECONDS", "0"),
-            ("TALLY_DEDUPE_BYTES", "0"),
-            ("TALLY_BACKLOG_EVENTS", "5"),
-            ("TALLY_BACKLOG_BYTES", "1kB"),
-            ("TALLY_TRUST_FORWARDED", "maybe"),
-            ("TALLY_GRACE_SECONDS", "0"),
-            ("TALLY_RETENTION_BYTES", ""),
-            ("TALLY_KEEP_DAYS_DAYS", "0"),
-            ("TALLY_LOG_FORMAT", "xml"),
-            ("TALLY_REDIS_URL", "localhost"),
-            ("TALLY_DATABASE_URL", "localhost"),
-            ("TALLY_SHARD", "8"),
-        ] {
-            let error = config(&[(name, value)]).unwrap_err().to_string();
-            assert!(error.contains(name), "{name}={value}: {error}");
-            assert!(!error.contains("hunter2"));
-        }
-    }
-
-    #[test]
-    fn what_is_missing_is_named() {
-        let error = Config::from_variables([("TALLY_REDIS_URL".to_owned(), "redis://r/".to_owned())]).unwrap_err();
-        assert_eq!(error.to_string(), "TALLY_DATABASE_URL is not set");
-    }
-
-    #[test]
-    fn the_other_binary_s_names_and_service_links_are_no_typos() {
-        config(&[("TALLY_LEASE_SECONDS", "5"), ("TALLY_CONSUMER_LISTEN", "127.0.0.1:8081")]).unwrap();
-        config(&[("TALLY_API_SERVICE_HOST", "10.0.0.1"), ("TALLY_API_PORT_8080_TCP_ADDR", "10.0.0.1")]).unwrap();
-        config(&[("TALLY_PORT", "tcp://10.0.0.1:8080"), ("TALLY_API_SERVICE_PORT_HTTP", "8080")]).unwrap();
-    }
-
-    #[test]
-    fn the_example_names_every_setting() {
-        let example = include_str!("../../../.env.example");
-        let assignment = |line: &'static str| line.trim_start_matches("# ").split_once('=').map(|pair| pair.0);
-        let named: Vec<&str> = example.lines().filter_map(assignment).filter(|name| name.starts_with(PREFIX)).collect();
-        let (mut named, mut known) = (named.clone(), NAMES.to_vec());
-        named.sort_unstable();
-        known.sort_unstable();
-        assert_eq!(named, known);
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

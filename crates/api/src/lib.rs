@@ -6,6 +6,7 @@
 
 pub mod config;
 mod connect;
+mod cors;
 mod counted_through;
 mod front;
 mod index;

@@ -10,12 +10,20 @@ use tokio::net::TcpSocket;
 
 use crate::config::Config;
 use crate::front::Front;
-use crate::{connect, metrics, routes};
+use crate::{connect, cors, metrics, routes};
 
 /// How long an idle connection is kept for the next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Connections that may wait to be accepted.
 const ACCEPT_QUEUE_MAX: u32 = 2_048;
+
+/// On every answer: it is data, for nobody to guess at, keep, frame, or refer to.
+const SECURITY_HEADERS: [(&str, &str); 4] = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+];
 
 /// The server cannot start, or must not go on.
 #[derive(Debug, thiserror::Error)]
@@ -84,9 +92,8 @@ impl Bound {
             App::new()
                 .app_data(shared.clone())
                 .configure(routes::configure)
-                .wrap(
-                    DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")).add(("Cache-Control", "no-store")),
-                )
+                .wrap(SECURITY_HEADERS.into_iter().fold(DefaultHeaders::new(), DefaultHeaders::add))
+                .wrap(cors::layer(&shared.config.cors_origins))
                 .wrap(from_fn(metrics::measure))
         };
         let server = HttpServer::new(app).disable_signals().keep_alive(KEEP_ALIVE).shutdown_timeout(grace.as_secs());

@@ -6,6 +6,7 @@ mod door;
 
 mod bad_events;
 mod bad_questions;
+mod browser;
 mod good_events;
 mod operation;
 mod reads;

@@ -1,0 +1,23 @@
+//! Which pages of other origins may call the API from a browser: none, unless the settings name them.
+
+use actix_cors::Cors;
+use actix_web::http::{Method, header};
+
+/// How long a browser may keep the answer to its preflight, in seconds.
+const PREFLIGHT_SECONDS: usize = 600;
+
+/// Any origin.
+const ANY: &str = "*";
+
+/// Lets pages of `origins` in (`*`: of every origin), without credentials: there are none.
+pub(crate) fn layer(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
+        .allow_any_header()
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(PREFLIGHT_SECONDS);
+    if origins.iter().any(|origin| origin == ANY) {
+        return cors.allow_any_origin().send_wildcard();
+    }
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}

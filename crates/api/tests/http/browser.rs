@@ -1,0 +1,43 @@
+//! What a browser is told: whose pages may call, and what an answer may be used for.
+
+use reqwest::Method;
+
+use crate::door::Door;
+
+const PAGE: &str = "https://shop.example";
+
+async fn preflight(door: &Door, origin: &str) -> Option<String> {
+    let asked = door
+        .request(Method::OPTIONS, "/v1/events")
+        .header("Origin", origin)
+        .header("Access-Control-Request-Method", "POST")
+        .header("Access-Control-Request-Headers", "content-type, idempotency-key");
+    let answer = asked.send().await.unwrap();
+    answer.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_are_let_in_by_name_only() {
+    let closed = Door::open().await;
+    assert_eq!(preflight(&closed, PAGE).await, None);
+    let named = Door::open_with(&[("TALLY_CORS_ORIGINS", "https://shop.example, https://ops.example:8443")]).await;
+    assert_eq!(preflight(&named, PAGE).await.as_deref(), Some(PAGE));
+    assert_eq!(preflight(&named, "https://ops.example:8443").await.as_deref(), Some("https://ops.example:8443"));
+    assert_eq!(preflight(&named, "https://evil.example").await, None);
+    let read = named.request(Method::GET, "/health").header("Origin", PAGE).send().await.unwrap();
+    assert_eq!(read.headers()["access-control-allow-origin"], PAGE);
+    let any = Door::open_with(&[("TALLY_CORS_ORIGINS", "*")]).await;
+    assert_eq!(preflight(&any, PAGE).await.as_deref(), Some("*"));
+}
+
+#[tokio::test]
+async fn every_answer_says_what_it_is_not() {
+    let door = Door::open().await;
+    for path in ["/health", "/nothing-here", "/"] {
+        let answer = door.request(Method::GET, path).send().await.unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'", "{path}");
+    }
+}
