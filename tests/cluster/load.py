@@ -33,7 +33,6 @@ class Ledger:
         self.lock = threading.Lock()
         self.accepted = {}
         self.begin("start")
-        self.open = 0
         self.given_up = 0
 
     def begin(self, step):
@@ -126,7 +125,6 @@ class Sender(threading.Thread):
             if at is None:
                 return self.client.close()
             deliver(self.client, self.ledger, at)
-            self.due.task_done()
 
 
 def deliver(client, ledger, at):
@@ -179,8 +177,19 @@ class Steady:
         self.clock.join()
         for _ in self.senders:
             self.due.put(None)
-        for sender in self.senders:
-            sender.join(DEFINITE_SECONDS + REQUEST_SECONDS)
+        finish(self.senders, DEFINITE_SECONDS + REQUEST_SECONDS, self.ledger)
+        with self.ledger.lock:
+            # A sender that died of a fault of its own leaves what it should have sent.
+            self.ledger.given_up += self.due.qsize()
+
+
+def finish(threads, seconds, ledger):
+    """Waits for all of them, `seconds` in sum; what is still under way then is given up."""
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    with ledger.lock:
+        ledger.given_up += sum(thread.is_alive() for thread in threads)
 
 
 class User(threading.Thread):
@@ -204,8 +213,7 @@ def shape(url, service, ledger, users, seconds):
     threads = [User(url, service, ledger, until) for _ in range(users)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(seconds + DEFINITE_SECONDS)
+    finish(threads, seconds + DEFINITE_SECONDS, ledger)
 
 
 def quantile_ms(latencies, q):
