@@ -2,7 +2,7 @@
 //!
 //! Read the modules in this order: an [`event`](EventBlock) names an endpoint and arrives in a block; a
 //! [`shard`](Shard) is the log it goes to and a [`Position`] a place in that log; the [`Fold`] turns entries into a
-//! [`Batch`] of counts with [`Sketch`]es; a [`Window`] asks for them again.
+//! [`Batch`] of counts with [`Sketch`]es; a [`Window`], cut into [`Pieces`], asks for them again.
 
 mod batch;
 mod endpoint;
@@ -10,6 +10,7 @@ mod event;
 mod fold;
 mod limits;
 mod name;
+mod pieces;
 mod position;
 mod route;
 mod shard;
@@ -24,6 +25,7 @@ pub use event::{EventBlock, EventRow, Payload};
 pub use fold::{EndpointMinute, Fold, Tally};
 pub use limits::*;
 pub use name::{FieldError, Method, Name, Service, option_name, poll_name, voter_name};
+pub use pieces::Pieces;
 pub use position::{Position, PositionError, Step, judge};
 pub use route::{RouteTemplate, fold_ids};
 pub use shard::{HASH_NAMES, RequestId, Shard};

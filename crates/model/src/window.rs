@@ -57,6 +57,31 @@ impl Level {
         }
     }
 
+    /// Start of the first unit of this level that does not start before `at_s`.
+    #[must_use]
+    pub fn ceil(self, at_s: i64) -> i64 {
+        let floor = self.floor(at_s);
+        if floor == at_s { floor } else { self.next(floor) }
+    }
+
+    /// The bound of a unit of this level that lies nearest to `at_s`; the later one from the middle.
+    #[must_use]
+    pub fn nearest(self, at_s: i64) -> i64 {
+        let (floor, ceil) = (self.floor(at_s), self.ceil(at_s));
+        if at_s - floor < ceil - at_s { floor } else { ceil }
+    }
+
+    /// The next finer level.
+    #[must_use]
+    pub const fn finer(self) -> Option<Self> {
+        match self {
+            Self::Minute => None,
+            Self::Hour => Some(Self::Minute),
+            Self::Day => Some(Self::Hour),
+            Self::Month => Some(Self::Day),
+        }
+    }
+
     /// Most units of this level that one number of one endpoint is added up from.
     #[must_use]
     pub const fn units_max(self) -> i64 {
@@ -117,9 +142,7 @@ impl Window {
     #[must_use]
     pub fn snap(self, level: Level) -> Self {
         let from_s = level.floor(self.from_s);
-        let floor = level.floor(self.to_s);
-        let to_s = if floor == self.to_s { floor } else { level.next(floor) };
-        Self { from_s, to_s: to_s.max(level.next(from_s)) }
+        Self { from_s, to_s: level.ceil(self.to_s).max(level.next(from_s)) }
     }
 
     /// Length in seconds.

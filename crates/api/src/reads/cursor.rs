@@ -2,21 +2,21 @@
 
 use std::fmt::Write as _;
 
-use tally_model::{EndpointId, Level, Window};
+use tally_model::{EndpointId, Level, Pieces, Window};
 
 use crate::problem::Problem;
 use crate::reads::sort::{Key, Sort};
-use crate::reads::span::Span;
+use crate::reads::span::ASKED_S;
 
 /// First field of every cursor; another version of it would be another form.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 /// Divides the fields; no service name has it (it is a control character).
 const DIVIDER: char = '\u{1f}';
 
 /// A place in a table of endpoints.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cursor {
-    pub(crate) span: Span,
+    pub(crate) pieces: Pieces,
     pub(crate) sort: Sort,
     pub(crate) service: Option<String>,
     pub(crate) key: Key,
@@ -33,9 +33,7 @@ impl Cursor {
         };
         let fields = [
             VERSION.to_owned(),
-            self.span.window.from_s.to_string(),
-            self.span.window.to_s.to_string(),
-            self.span.level.name().to_owned(),
+            pieces_text(&self.pieces),
             self.sort.text(),
             self.service.clone().unwrap_or_default(),
             key,
@@ -61,23 +59,37 @@ impl Cursor {
 fn parse(text: &str) -> Option<Cursor> {
     let fields = unhex(text)?;
     let fields: Vec<&str> = fields.split(DIVIDER).collect();
-    let [VERSION, from_s, to_s, level, sort, service, key, id] = fields[..] else { return None };
-    let level = Level::ALL.into_iter().find(|known| known.name() == level)?;
-    let window = Window { from_s: from_s.parse().ok()?, to_s: to_s.parse().ok()? };
+    let [VERSION, pieces, sort, service, key, id] = fields[..] else { return None };
     let key = match key.split_at_checked(1)? {
         ("n", bits) => Key::Number(f64::from_bits(u64::from_str_radix(bits, 16).ok()?)),
         ("t", text) => Key::Text(text.to_owned()),
         _ => Key::Nothing,
     };
-    // A window that is not whole units of its level, or the other way round, is none that we gave.
-    let ours = window.from_s < window.to_s && window.to_s < i64::MAX / 2_000 && window.snap(level) == window;
-    ours.then_some(Cursor {
-        span: Span { window, level },
+    Some(Cursor {
+        pieces: pieces_of(pieces)?,
         sort: Sort::parse(sort).ok()?,
         service: (!service.is_empty()).then(|| service.to_owned()),
         key,
         id: EndpointId::from_raw(id.parse().ok()?),
     })
+}
+
+/// Level, first second and end of each piece: `hour 3600 7200`, divided by commas.
+fn pieces_text(pieces: &Pieces) -> String {
+    let text = |(level, window): (Level, Window)| format!("{} {} {}", level.name(), window.from_s, window.to_s);
+    pieces.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+/// Pieces that are not those of a window are none that we gave.
+fn pieces_of(text: &str) -> Option<Pieces> {
+    let piece = |text: &str| {
+        let fields: Vec<&str> = text.split(' ').collect();
+        let [level, from_s, to_s] = fields[..] else { return None };
+        let level = Level::ALL.into_iter().find(|known| known.name() == level)?;
+        let window = Window { from_s: from_s.parse().ok()?, to_s: to_s.parse().ok()? };
+        ASKED_S.contains(&window.from_s).then_some((level, window)).filter(|_| window.to_s < 2 * ASKED_S.end())
+    };
+    Pieces::checked(text.split(',').map(piece).collect::<Option<Vec<_>>>()?)
 }
 
 fn unhex(text: &str) -> Option<String> {
@@ -94,7 +106,7 @@ mod tests {
 
     fn cursor(key: Key) -> Cursor {
         Cursor {
-            span: Span { window: Window { from_s: 60, to_s: 3_660 }, level: Level::Minute },
+            pieces: Window { from_s: 60, to_s: 90_060 }.pieces(|_| i64::MIN),
             sort: Sort::parse("-p99").unwrap(),
             service: Some("größe".to_owned()),
             key,

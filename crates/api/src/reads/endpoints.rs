@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tally_model::Service;
+use tally_model::{Pieces, Service};
 use tally_store::EndpointQuery;
 
 use crate::front::Front;
@@ -11,7 +11,7 @@ use crate::reads::cursor::Cursor;
 use crate::reads::figures::Shown;
 use crate::reads::parameters::Parameters;
 use crate::reads::sort::{Key, Row, Sort};
-use crate::reads::span::{self, Span};
+use crate::reads::span;
 use crate::reads::{rfc3339_ms, rfc3339_s, unavailable};
 
 const LIMIT_DEFAULT: usize = 100;
@@ -20,7 +20,7 @@ const SORT_DEFAULT: &str = "-requests";
 
 /// What is asked: window, filter, order, and where to go on.
 struct Question {
-    span: Span,
+    pieces: Pieces,
     service: Option<String>,
     sort: Sort,
     after: Option<Cursor>,
@@ -52,8 +52,8 @@ pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result
     let parameters = Parameters::of(&request, &["from", "to", "service", "sort", "limit", "cursor"])?;
     let question = question(&front, &parameters).await?;
     let counted_through = front.counted_through.ms(&front).await?.map(rfc3339_ms);
-    let Span { window, level } = question.span;
-    let query = EndpointQuery { window, level, service: question.service.clone() };
+    let (window, level) = (question.pieces.window(), question.pieces.level());
+    let query = EndpointQuery { pieces: question.pieces.clone(), service: question.service.clone() };
     let found = front.store()?.endpoints(&query).await.map_err(unavailable)?;
     let shown = |row: tally_store::EndpointFigures| {
         let shown = Shown::of(&row.figures, window.seconds());
@@ -86,7 +86,7 @@ async fn question(front: &Front, parameters: &Parameters) -> Result<Question, Pr
     let service = service.map(|service| service.as_str().to_owned());
     let Some(cursor) = parameters.text("cursor") else {
         let sort = sort.map_or_else(|| Sort::parse(SORT_DEFAULT), Ok)?;
-        return Ok(Question { span: span::read(front, parameters).await?, service, sort, after: None, limit });
+        return Ok(Question { pieces: span::read(front, parameters).await?, service, sort, after: None, limit });
     };
     let cursor = Cursor::decode(cursor)?;
     if sort.is_some_and(|sort| sort != cursor.sort) {
@@ -95,7 +95,13 @@ async fn question(front: &Front, parameters: &Parameters) -> Result<Question, Pr
     if service.is_some() && service != cursor.service {
         return Err(Problem::parameter("service", "expected the same as in the first page"));
     }
-    Ok(Question { span: cursor.span, service: cursor.service.clone(), sort: cursor.sort, after: Some(cursor), limit })
+    Ok(Question {
+        pieces: cursor.pieces.clone(),
+        service: cursor.service.clone(),
+        sort: cursor.sort,
+        after: Some(cursor),
+        limit,
+    })
 }
 
 /// Sorts, skips what earlier pages had, cuts, and says where the next page begins.
@@ -109,7 +115,7 @@ fn page(rows: Vec<Row>, question: &Question) -> (Vec<Row>, Option<Cursor>) {
     let more = placed.len() > question.limit;
     placed.truncate(question.limit);
     let next = placed.last().filter(|_| more).map(|(key, row)| Cursor {
-        span: question.span,
+        pieces: question.pieces.clone(),
         sort,
         service: question.service.clone(),
         key: key.clone(),
@@ -138,9 +144,9 @@ mod tests {
     #[test]
     fn pages_are_the_whole_table_in_order() {
         for sort in ["-requests", "requests", "min", "-min", "route", "-route", "p99"] {
-            let span = Span { window: Window { from_s: 0, to_s: 60 }, level: Level::Minute };
+            let pieces = Pieces::whole(Level::Minute, Window { from_s: 0, to_s: 60 });
             let sort = Sort::parse(sort).unwrap();
-            let mut question = Question { span, service: None, sort, after: None, limit: 1_000 };
+            let mut question = Question { pieces, service: None, sort, after: None, limit: 1_000 };
             let (whole, none) = page(rows(), &question);
             assert!(none.is_none());
             question.limit = 7;
@@ -159,10 +165,11 @@ mod tests {
 
     #[test]
     fn what_was_not_timed_comes_last() {
-        let span = Span { window: Window { from_s: 0, to_s: 60 }, level: Level::Minute };
+        let pieces = Pieces::whole(Level::Minute, Window { from_s: 0, to_s: 60 });
         for sort in ["min", "-min"] {
             let sort = Sort::parse(sort).unwrap();
-            let (rows, _) = page(rows(), &Question { span, service: None, sort, after: None, limit: 1_000 });
+            let (rows, _) =
+                page(rows(), &Question { pieces: pieces.clone(), service: None, sort, after: None, limit: 1_000 });
             let timed = rows.iter().take_while(|row| row.shown.duration_ms.min.is_some()).count();
             assert!(rows[timed..].iter().all(|row| row.shown.duration_ms.min.is_none()));
         }

@@ -1,6 +1,6 @@
 //! The window a question is about: `from` and `to`, the level that answers it, and the bounds really used.
 
-use tally_model::{Level, Window};
+use tally_model::{Level, Pieces, Window};
 use tally_store::Floors;
 
 use crate::front::{Front, now_ms};
@@ -12,7 +12,7 @@ use crate::reads::unavailable;
 /// Length of the window when `from` is not given, in seconds.
 const DEFAULT_SECONDS: i64 = 3_600;
 /// Earliest and latest time that can be asked for, in seconds since the Unix epoch: 1970 and 9000.
-const ASKED_S: std::ops::RangeInclusive<i64> = 0..=221_845_392_000;
+pub(crate) const ASKED_S: std::ops::RangeInclusive<i64> = 0..=221_845_392_000;
 
 /// A window with the level that answers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +36,38 @@ pub(crate) fn asked(parameters: &Parameters, now_ms: i64) -> Result<Window, Prob
     }
 }
 
-/// The window that is asked for, at the finest level that answers it in few rows and is still kept.
+/// The window that is asked for, from few rows. One that ends now, of a length (`from=-24h`), is whole units of one level: so
+/// that what a page asks again and again costs least. Any other is answered to its very bounds, as finely as is still kept.
 ///
 /// # Errors
 /// 400 naming the bound, 503.
-pub(crate) async fn read(front: &Front, parameters: &Parameters) -> Result<Span, Problem> {
-    let window = asked(parameters, now_ms())?;
+pub(crate) async fn read(front: &Front, parameters: &Parameters) -> Result<Pieces, Problem> {
+    let now_ms = now_ms();
+    let window = asked(parameters, now_ms)?;
     let floors = front.store()?.floors().await.map_err(unavailable)?;
-    Ok(of_window(window, floors))
+    let pieces = if is_relative(parameters) {
+        let Span { window, level } = of_window(window, floors);
+        Pieces::whole(level, window)
+    } else {
+        window.pieces(|level| floors.of(level))
+    };
+    Ok(until_now(pieces, window, now_ms))
+}
+
+fn is_relative(parameters: &Parameters) -> bool {
+    parameters.text("to").is_none() && parameters.text("from").is_none_or(|from| relative_ms(from).is_some())
+}
+
+/// A unit that is still running ends with the minute: with this one, or that in which the window ends as it was asked for.
+/// Otherwise a rate would be spread over time that has not come yet.
+pub(crate) fn until_now(pieces: Pieces, asked: Window, now_ms: i64) -> Pieces {
+    let now_s = ceil_s(now_ms);
+    let unit_s = pieces.last_level().floor(pieces.window().to_s - 1);
+    if (unit_s..pieces.window().to_s).contains(&now_s) {
+        pieces.ending(Level::Minute.ceil(now_s.max(asked.to_s)))
+    } else {
+        pieces
+    }
 }
 
 pub(crate) fn of_window(window: Window, floors: Floors) -> Span {
@@ -117,6 +141,24 @@ mod tests {
         assert_eq!(day.1 - day.0, 86_401);
         let zoned = window("from=2026-03-01T02:00:00+02:00&to=2026-03-01T04:00:00%2B02:00").unwrap();
         assert_eq!(zoned, (day.0, day.0 + 7_200));
+    }
+
+    #[test]
+    fn a_running_unit_ends_with_the_minute() {
+        let now_s = ceil_s(NOW_MS);
+        let floors = Floors { from_s: [i64::MIN; 4] };
+        let ends = |from_s: i64, to_s: i64| {
+            let asked = Window { from_s, to_s };
+            let Span { window, level } = of_window(asked, floors);
+            until_now(Pieces::whole(level, window), asked, NOW_MS).window().to_s
+        };
+        for back_s in [300, 3_600, 86_400, 30 * 86_400, 365 * 86_400] {
+            assert_eq!(ends(now_s - back_s, now_s), Level::Minute.ceil(now_s), "{back_s}");
+        }
+        assert_eq!(ends(now_s - 86_400, now_s - 60), Level::Minute.ceil(now_s), "all of the hour so far is in it");
+        assert_eq!(ends(now_s - 86_400, now_s + 600), Level::Minute.ceil(now_s + 600));
+        assert_eq!(ends(now_s - 90_000, now_s - 3_600), Level::Hour.floor(now_s));
+        assert_eq!(ends(now_s + 3_600, now_s + 90_000), Level::Hour.ceil(now_s + 90_000));
     }
 
     #[test]

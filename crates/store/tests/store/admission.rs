@@ -21,7 +21,7 @@ fn routes(service: &str, routes: std::ops::Range<u32>) -> Tally {
 
 async fn counted(test: &TestStore) -> Vec<EndpointFigures> {
     let window = tally_model::Window { from_s: NOON - 3_600, to_s: NOON };
-    let query = EndpointQuery { window, level: tally_model::Level::Minute, service: None };
+    let query = EndpointQuery { pieces: tally_model::Pieces::whole(tally_model::Level::Minute, window), service: None };
     test.endpoints(&query).await.unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! Reads: every level gives the same sums, minutes not yet rolled up included.
 
-use tally_model::{EndpointName, Level, Window};
-use tally_store::{EndpointQuery, Figures};
+use tally_model::{EndpointName, Level, Pieces, Window};
+use tally_store::{EndpointQuery, Figures, Keep};
 
 use crate::fixture::{DAY, NOON, TestLog, TestStore, tally};
 
@@ -31,7 +31,8 @@ fn everything() -> [(Level, Window); 4] {
 
 async fn assert_read(test: &TestStore) {
     for (level, window) in everything() {
-        let rows = test.endpoints(&EndpointQuery { window, level, service: None }).await.unwrap();
+        let rows =
+            test.endpoints(&EndpointQuery { pieces: Pieces::whole(level, window), service: None }).await.unwrap();
         assert_eq!(rows.len(), 2, "{level:?}");
         assert!(rows.is_sorted_by_key(|row| row.id));
         let web = rows.iter().find(|row| row.name == EndpointName::new("web", "GET", "/")).unwrap();
@@ -39,14 +40,14 @@ async fn assert_read(test: &TestStore) {
             web.figures;
         assert_eq!((requests, status, timed, duration_sum_us), (180, [0, 180, 0, 0, 0], 180, 161_100), "{level:?}");
         assert_eq!((duration_min_us, duration_max_us, sketch.count()), (Some(0), Some(1_790), 180));
-        let db = EndpointQuery { window, level, service: Some("db".to_owned()) };
+        let db = EndpointQuery { pieces: Pieces::whole(level, window), service: Some("db".to_owned()) };
         let db = test.endpoints(&db).await.unwrap();
         assert_eq!((db.len(), db[0].figures.requests, db[0].figures.duration_min_us), (1, 90, None));
-        let none = EndpointQuery { window, level, service: Some("d".to_owned()) };
+        let none = EndpointQuery { pieces: Pieces::whole(level, window), service: Some("d".to_owned()) };
         assert_eq!(test.endpoints(&none).await.unwrap(), []);
-        let summary = test.summary(window, level).await.unwrap();
+        let summary = test.summary(&Pieces::whole(level, window)).await.unwrap();
         assert_eq!((summary.requests, summary.status[4], summary.timed), (270, 90, 180));
-        let services = test.services(window, level).await.unwrap();
+        let services = test.services(&Pieces::whole(level, window)).await.unwrap();
         let shown: Vec<_> = services.iter().map(|(name, figures)| (name.as_str(), figures.requests)).collect();
         assert_eq!(shown, [("db", 90), ("web", 180)]);
     }
@@ -67,12 +68,14 @@ async fn all_levels_agree_before_during_and_after_roll_up() {
 #[tokio::test]
 async fn windows_are_half_open() {
     let test = filled().await;
-    let read = async |from_s, to_s| test.summary(Window { from_s, to_s }, Level::Minute).await.unwrap().requests;
+    let read = async |from_s, to_s| {
+        test.summary(&Pieces::whole(Level::Minute, Window { from_s, to_s })).await.unwrap().requests
+    };
     assert_eq!(read(NOON - 60, NOON).await, 2);
     assert_eq!(read(NOON - 120, NOON - 60).await, 1);
     assert_eq!(read(NOON, NOON + 3_600).await, 0);
     assert_eq!(
-        test.summary(Window { from_s: NOON, to_s: NOON + 60 }, Level::Minute).await.unwrap(),
+        test.summary(&Pieces::whole(Level::Minute, Window { from_s: NOON, to_s: NOON + 60 })).await.unwrap(),
         Figures::default()
     );
 }
@@ -98,11 +101,80 @@ async fn series_are_cut_into_steps() {
 }
 
 #[tokio::test]
+async fn totals_and_sparklines_are_cut_alike() {
+    let test = filled().await;
+    test.run("UPDATE setting SET roll_up_rows = 100").await;
+    test.roll_up().await.unwrap();
+    let [(_, hours), _, _, (_, month)] = everything();
+    let (web, db) = (EndpointName::new("web", "GET", "/").id(), EndpointName::new("db", "GET", "/q").id());
+    for (window, level, step_s) in
+        [(hours, Level::Minute, 5_400), (hours, Level::Hour, 3_600), (day(), Level::Day, DAY), (month, Level::Month, 1)]
+    {
+        let mut both = test.series(web, window, level, step_s).await.unwrap();
+        let db_steps = test.series(db, window, level, step_s).await.unwrap();
+        assert_eq!(test.total_series(window, level, step_s, Some("db")).await.unwrap(), db_steps);
+        let sparks = test.sparklines(&[web, db], window, level, step_s).await.unwrap();
+        let expected = |id, steps: &[(i64, Figures)]| {
+            let spark = |(start_s, figures): &(i64, Figures)| (id, *start_s, figures.requests, figures.status[4]);
+            steps.iter().map(spark).collect::<Vec<_>>()
+        };
+        let mut all = [expected(web, &both), expected(db, &db_steps)].concat();
+        all.sort_unstable();
+        assert_eq!(sparks, all, "{level:?}");
+        for (step, db) in both.iter_mut().zip(&db_steps) {
+            assert_eq!(step.0, db.0);
+            step.1.add(&db.1);
+        }
+        assert_eq!(test.total_series(window, level, step_s, None).await.unwrap(), both, "{level:?}");
+    }
+    assert_eq!(test.sparklines(&[], hours, Level::Minute, 60).await.unwrap(), []);
+    assert_eq!(test.service_names().await.unwrap(), [("db".to_owned(), 1), ("web".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn the_span_is_as_fine_as_what_is_kept() {
+    let test = TestStore::new().await;
+    assert_eq!(test.span().await.unwrap(), None);
+    let test = filled().await;
+    assert_eq!(test.span().await.unwrap(), Some((NOON - 10_800, NOON - 60)));
+    while test.roll_up().await.unwrap().more {}
+    assert_eq!(test.span().await.unwrap(), Some((NOON - 10_800, NOON - 60)));
+    test.set_clock(NOON + 30 * DAY).await;
+    test.maintain(&Keep::default()).await.unwrap();
+    assert_eq!(test.span().await.unwrap(), Some((NOON - 10_800, NOON - 3_600)), "minutes are gone");
+}
+
+#[tokio::test]
+async fn pieces_answer_what_their_minutes_say() {
+    let test = filled().await;
+    test.run("UPDATE setting SET roll_up_rows = 100").await;
+    test.roll_up().await.unwrap();
+    for (from_s, to_s) in [(NOON - 9_000, NOON - 1_020), (NOON - 10_800, NOON - 3_000), (NOON - 3_540, NOON - 120)] {
+        let minutes = Pieces::whole(Level::Minute, Window { from_s, to_s });
+        // Forced to hours, as if the window were longer than minutes answer.
+        let (first, last) = (Level::Hour.ceil(from_s), Level::Hour.floor(to_s));
+        let parts = [
+            (Level::Minute, from_s, first.min(to_s)),
+            (Level::Hour, first, last),
+            (Level::Minute, last.max(first), to_s),
+        ];
+        let parts = parts.into_iter().filter(|part| part.1 < part.2);
+        let parts = parts.map(|(level, from_s, to_s)| (level, Window { from_s, to_s }));
+        let pieces = Pieces::checked(parts.collect()).unwrap();
+        let query = |pieces: &Pieces| EndpointQuery { pieces: pieces.clone(), service: None };
+        let expected = test.endpoints(&query(&minutes)).await.unwrap();
+        assert_eq!(test.endpoints(&query(&pieces)).await.unwrap(), expected);
+        assert_eq!(test.summary(&pieces).await.unwrap(), test.summary(&minutes).await.unwrap());
+        assert_eq!(test.services(&pieces).await.unwrap(), test.services(&minutes).await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn reads_run_on_any_task() {
     let test = filled().await;
     let store = test.store.clone();
     let task = tokio::spawn(async move {
-        let query = EndpointQuery { window: day(), level: Level::Day, service: None };
+        let query = EndpointQuery { pieces: Pieces::whole(Level::Day, day()), service: None };
         (store.endpoints(&query).await, store.probe(&TestLog::new(0).next(tally(&[]))).await)
     });
     assert_eq!(task.await.unwrap().0.unwrap().len(), 2);

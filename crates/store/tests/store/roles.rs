@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tally_model::{Level, Position, Shard, Window};
+use tally_model::{Level, Pieces, Position, Shard, Window};
 use tally_servers::{TestDatabase, TestServers};
 use tally_store::{EndpointQuery, Keep, Store};
 use tokio_postgres::Client;
@@ -105,14 +105,21 @@ async fn answer(api: &Store) {
     assert_eq!(api.positions().await.unwrap().len(), usize::from(SHARDS));
     api.floors().await.unwrap();
     for level in Level::ALL {
-        let found = api.endpoints(&EndpointQuery { window: HOUR, level, service: Some("s".into()) }).await.unwrap();
-        api.summary(HOUR, level).await.unwrap();
-        api.services(HOUR, level).await.unwrap();
+        let found = api
+            .endpoints(&EndpointQuery { pieces: Pieces::whole(level, HOUR), service: Some("s".into()) })
+            .await
+            .unwrap();
+        api.summary(&Pieces::whole(level, HOUR)).await.unwrap();
+        api.services(&Pieces::whole(level, HOUR)).await.unwrap();
+        api.total_series(HOUR, level, 60, Some("s")).await.unwrap();
         for endpoint in found {
+            api.sparklines(&[endpoint.id], HOUR, level, 60).await.unwrap();
             api.series(endpoint.id, HOUR, level, 60).await.unwrap();
             api.endpoint(endpoint.id).await.unwrap().unwrap();
         }
     }
+    assert!(api.span().await.unwrap().is_some());
+    assert!(!api.service_names().await.unwrap().is_empty());
     assert_eq!(api.folded(10).await.unwrap().len(), 1);
     api.dead_letters(10, None).await.unwrap();
     api.put_poll("made by the API", &["a", "b"]).await.unwrap();
