@@ -5,12 +5,14 @@ use std::sync::OnceLock;
 use tally_store::Store;
 use tally_stream::{Appender, Log};
 
+use crate::changes::Changes;
 use crate::config::Config;
 use crate::counted_through::CountedThrough;
 use crate::ingest::Room;
 use crate::metrics::Metrics;
 use crate::polls::Polls;
 use crate::problem::{Kind, Problem};
+use crate::shared_answers::SharedAnswers;
 
 /// The log, once Redis was found.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct Front {
     pub(crate) polls: Polls,
     pub(crate) counted_through: CountedThrough,
     pub(crate) room: Room,
+    pub(crate) changes: Changes,
+    pub(crate) shared_answers: SharedAnswers,
     pub(crate) found_redis: OnceLock<Redis>,
     pub(crate) found_store: OnceLock<Store>,
 }
@@ -39,6 +43,8 @@ impl Front {
             polls: Polls::new(),
             counted_through: CountedThrough::new(),
             room: Room::default(),
+            changes: Changes::new(),
+            shared_answers: SharedAnswers::default(),
             found_redis: OnceLock::new(),
             found_store: OnceLock::new(),
         }

@@ -4,6 +4,7 @@
 //! be set; `server` binds and serves; `routes` has every path; `ingest` takes a POST to the log; `reads` answers what was
 //! counted; `problem` has every refusal.
 
+mod changes;
 pub mod config;
 mod connect;
 mod cors;
@@ -20,3 +21,4 @@ mod reads;
 mod ready;
 mod routes;
 pub mod server;
+mod shared_answers;

@@ -60,6 +60,7 @@ pub(crate) struct Metrics {
     duplicates: Counter,
     rejected: Family<FieldLabels, Counter>,
     problems: Family<ProblemLabels, Counter>,
+    answers_shared: Counter,
     appender: AppenderGauges,
 }
 
@@ -87,6 +88,7 @@ impl Metrics {
             duplicates: Counter::default(),
             rejected: Family::default(),
             problems: Family::default(),
+            answers_shared: Counter::default(),
             appender: AppenderGauges::default(),
         };
         metrics.register();
@@ -103,6 +105,7 @@ impl Metrics {
         registry.register("events_duplicate", "Events of requests that came again", self.duplicates.clone());
         registry.register("events_rejected", "Events rejected, by the field to blame", self.rejected.clone());
         registry.register("problems", "Requests refused, by problem", self.problems.clone());
+        registry.register("answers_shared", "Reads answered by another's answer", self.answers_shared.clone());
     }
 
     /// Counts what became of a request's events.
@@ -120,6 +123,11 @@ impl Metrics {
         if more > 0 {
             self.rejected.get_or_create(&FieldLabels { field: "more" }).inc_by(more as u64);
         }
+    }
+
+    /// Counts a read that was answered by what another had asked for.
+    pub(crate) fn shared(&self) {
+        self.answers_shared.inc();
     }
 
     fn answered(&self, route: String, method: &'static str, code: u16, began: Instant) {

@@ -152,6 +152,7 @@ pub(crate) async fn put(
     check_room(&front, before.as_deref(), &options)?;
     let Poll { name, options } = store.put_poll(poll.as_str(), &options).await.map_err(crate::reads::unavailable)?;
     front.polls.refresh(&front).await;
+    front.changes.bump();
     let mut answer = if before.is_some() { HttpResponse::Ok() } else { HttpResponse::Created() };
     Ok(answer.json(Defined { poll: name, options }))
 }

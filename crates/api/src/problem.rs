@@ -134,14 +134,14 @@ impl Kind {
 }
 
 /// A refusal as the client sees it. What only operators should read goes to the log instead.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
     kind: Kind,
     /// Boxed, so that a `Result` costs little where all goes well.
     told: Box<Told>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Told {
     detail: String,
     field: Option<String>,

@@ -2,12 +2,13 @@
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
 use crate::ingest::{body, events, votes};
 use crate::problem::{Kind, Problem};
 use crate::reads::{accounting, endpoints, evidence, results, series, services, summary};
-use crate::{index, metrics, polls, ready};
+use crate::{index, metrics, polls, ready, shared_answers};
 
 /// Mounts all routes.
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
@@ -17,15 +18,15 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.service(write("/v1/polls/{poll}/votes", Method::POST, votes::post));
     // Polls
     app.service(poll("/v1/polls/{poll}"));
-    app.service(read("/api/results", results::get_default));
+    app.service(shared("/api/results", results::get_default));
     // Reads
-    app.service(read("/v1/endpoints", endpoints::get));
-    app.service(read("/v1/endpoints/{id}/series", series::get));
-    app.service(read("/v1/services", services::get));
-    app.service(read("/v1/summary", summary::get));
-    app.service(read("/v1/accounting", accounting::get));
-    app.service(read("/v1/dead-letters", evidence::dead_letters));
-    app.service(read("/v1/folded", evidence::folded));
+    app.service(shared("/v1/endpoints", endpoints::get));
+    app.service(shared("/v1/endpoints/{id}/series", series::get));
+    app.service(shared("/v1/services", services::get));
+    app.service(shared("/v1/summary", summary::get));
+    app.service(joined("/v1/accounting", accounting::get));
+    app.service(shared("/v1/dead-letters", evidence::dead_letters));
+    app.service(shared("/v1/folded", evidence::folded));
     // Operation
     app.service(read("/health", health));
     app.service(read("/ready", ready::get));
@@ -43,8 +44,37 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
+    reading(path, handler)
+}
+
+fn reading<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
     let both = web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
     refusing_others(both, &[Method::GET, Method::HEAD])
+}
+
+/// A read of what was counted: one answer serves all who ask the same, until something changes.
+fn shared<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    reading(path, handler).wrap(from_fn(shared_answers::keep))
+}
+
+/// A read that changes without a commit: those who ask at once share an answer, and nothing is kept.
+fn joined<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    reading(path, handler).wrap(from_fn(shared_answers::join))
 }
 
 fn write<F, Args>(path: &str, method: Method, handler: F) -> impl HttpServiceFactory + 'static
@@ -58,7 +88,8 @@ where
 
 fn poll(path: &str) -> impl HttpServiceFactory + 'static {
     let resource = web::resource(path).route(web::put().to(polls::put)).route(web::get().to(results::get));
-    refusing_others(resource.route(web::head().to(results::get)), &[Method::GET, Method::HEAD, Method::PUT])
+    let all = refusing_others(resource.route(web::head().to(results::get)), &[Method::GET, Method::HEAD, Method::PUT]);
+    all.wrap(from_fn(shared_answers::keep))
 }
 
 fn refusing_others(resource: Resource, allowed: &[Method]) -> Resource {
