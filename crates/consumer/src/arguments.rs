@@ -30,6 +30,12 @@ pub(crate) enum Command {
     /// Dump the database at one moment, and keep the log from there on, so that nothing after it is lost.
     #[command(after_help = BACKUP_NOTES)]
     Backup(BackupArguments),
+    /// Count the dead letters that can be counted now, each once; the rest stays. Consumers may run meanwhile.
+    Redrive {
+        /// Only those with this reason, as GET /v1/dead-letters/reasons names it
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// Replace the database by a backup, all at once or not at all; consumers then count on from the log.
     #[command(after_help = RESTORE_NOTES)]
     Restore(RestoreArguments),

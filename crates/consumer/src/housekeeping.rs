@@ -1,4 +1,4 @@
-//! What any consumer may do at any time: roll up, maintain, compact, and look how large the backlog is.
+//! What any consumer may do at any time: roll up, maintain, compact, redrive, and look how large the backlog is.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::error::Error;
 use crate::metrics::Backlog;
+use crate::redrive::redrive_some;
 use crate::shard::Desk;
 use crate::shutdown::Shutdown;
 
@@ -20,6 +21,8 @@ const MAINTAIN_INTERVAL: Duration = Duration::from_secs(300);
 /// How often grown rows that a crash left are looked for, and how many at once.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 const SWEEP_ROWS: u32 = 1_000;
+/// How often it is looked whether somebody asked that dead letters be counted.
+const REDRIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// Most calls of one roll-up; the rest waits for the next.
 const ROLL_UP_CALLS_MAX: u32 = 1_000;
 
@@ -27,6 +30,7 @@ enum Chore {
     RollUp,
     Maintain,
     Sweep,
+    Redrive,
     Compact(Vec<GrownSketch>),
 }
 
@@ -36,6 +40,7 @@ impl Chore {
             Self::RollUp => "roll-up",
             Self::Maintain => "maintenance",
             Self::Sweep => "sweep",
+            Self::Redrive => "redrive",
             Self::Compact(_) => "compaction",
         }
     }
@@ -51,12 +56,14 @@ pub(crate) async fn keep_house(desk: Desk, keep: Keep, mut grown: mpsc::Receiver
     let mut roll_up = interval(ROLL_UP_INTERVAL);
     roll_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut maintain, mut sweep) = (later(MAINTAIN_INTERVAL), later(SWEEP_INTERVAL));
+    let mut redrive = later(REDRIVE_INTERVAL);
     loop {
         let chore = tokio::select! {
             () = stop.asked() => return,
             _ = roll_up.tick() => Chore::RollUp,
             _ = maintain.tick() => Chore::Maintain,
             _ = sweep.tick() => Chore::Sweep,
+            _ = redrive.tick() => Chore::Redrive,
             Some(rows) = grown.recv() => Chore::Compact(rows),
         };
         let name = chore.name();
@@ -90,8 +97,19 @@ async fn carry_out(desk: &Desk, keep: &Keep, chore: Chore) -> Result<(), Error> 
             let rows = desk.store.sweep_grown(SWEEP_ROWS).await?;
             compact(desk, &rows).await
         }
+        Chore::Redrive => redrive(desk).await,
         Chore::Compact(rows) => compact(desk, &rows).await,
     }
+}
+
+async fn redrive(desk: &Desk) -> Result<(), Error> {
+    let turn = redrive_some(&desk.store, &desk.consumer).await?;
+    if turn.redriven > 0 || turn.refused > 0 {
+        tracing::info!(counted = turn.redriven, refused = turn.refused, "looked at dead letters again");
+        desk.metrics.redriven.inc_by(turn.redriven);
+        desk.bell.ring();
+    }
+    Ok(())
 }
 
 async fn roll_up(desk: &Desk) -> Result<(), Error> {

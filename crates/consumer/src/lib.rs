@@ -17,8 +17,10 @@ mod run;
 mod wait;
 
 mod backup;
+mod redrive;
 mod restore;
 
+mod bell;
 mod housekeeping;
 mod lease;
 mod owner;
@@ -28,6 +30,7 @@ mod health;
 mod metrics;
 
 pub use backup::{Backup, Destination, backup, list_backups};
+pub use bell::Bell;
 pub use config::{Config, LogFormat, Secret};
 pub use connect::Links;
 pub use drain::drain;
@@ -37,6 +40,7 @@ pub use logging::start_logging;
 pub use metrics::Metrics;
 pub use migrate::migrate;
 pub use open::open;
+pub use redrive::{Turn, redrive, redrive_some};
 pub use restore::{Restore, restore};
 pub use run::run;
 pub use shard::{Cluster, Counter, Desk, State, Tuning};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tally_consumer::{
-    Config, Error, Shutdown, backup, drain, list_backups, migrate, open, restore, run, start_logging, wait,
+    Config, Error, Shutdown, backup, drain, list_backups, migrate, open, redrive, restore, run, start_logging, wait,
 };
 
 use crate::arguments::{Arguments, Command};
@@ -46,6 +46,7 @@ fn carry_out(command: Command, config: Config) -> Result<(), Error> {
                 Some(directory) => list_backups(&config, directory, shutdown).await,
                 None => backup(&config, &arguments.into(), shutdown).await,
             },
+            Command::Redrive { reason } => redrive(&config, reason, shutdown).await,
             Command::Restore(arguments) => restore(&config, &arguments.into(), shutdown).await,
         }
     })

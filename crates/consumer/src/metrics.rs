@@ -54,6 +54,7 @@ pub struct Metrics {
     pub(crate) step_failures: Counter,
     pub(crate) rolled_up: Counter,
     pub(crate) compacted: Counter,
+    pub(crate) redriven: Counter,
     pub(crate) housekeeping_failures: Counter,
     /// Whether Redis, PostgreSQL and the schema were found, and leases are renewed.
     ready: Gauge,
@@ -86,6 +87,7 @@ impl Metrics {
             step_failures: Counter::default(),
             rolled_up: Counter::default(),
             compacted: Counter::default(),
+            redriven: Counter::default(),
             housekeeping_failures: Counter::default(),
             ready: Gauge::default(),
             shards: Gauge::default(),
@@ -109,6 +111,7 @@ impl Metrics {
             ("step_failures", "Steps of counting that failed and were started over", &self.step_failures),
             ("minutes_rolled_up", "Minute rows added to hours, days and months", &self.rolled_up),
             ("sketches_compacted", "Rows whose sketch was merged", &self.compacted),
+            ("events_redriven", "Events set aside before that were counted after all", &self.redriven),
             (
                 "housekeeping_failures",
                 "Runs of roll-up, maintenance and compaction that failed",

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::bell::{Bell, announce_rings};
 use crate::config::Config;
 use crate::connect::{Links, Waiting};
 use crate::error::Error;
@@ -76,11 +77,14 @@ impl House {
             tuning: tuning(config),
             metrics,
             grown,
+            bell: Bell::default(),
         };
         desk.metrics.set_shards(config.shards);
         let stop = Shutdown::new();
         let owner = Owner::connect(config, desk.clone(), patience, shutdown).await?;
         tracing::info!(consumer = desk.consumer, shards = config.shards, "counting");
+        // It ends with the others, and has nothing to finish.
+        tokio::spawn(announce_rings(desk.bell.clone(), desk.store.clone(), stop.clone()));
         let housekeeper = tokio::spawn(keep_house(desk, keep, to_compact, stop.clone()));
         let owner = tokio::spawn(owner.own_shards(stop.clone(), config.grace().saturating_sub(LEAVE)));
         Ok(Self { stop, grace: config.grace(), owner, housekeeper })

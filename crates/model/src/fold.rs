@@ -64,6 +64,19 @@ impl EndpointMinute {
             self.sketch.insert(us);
         }
     }
+
+    /// Adds all that `other` counted of the same endpoint in the same minute.
+    fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.status.iter_mut().zip(other.status).for_each(|(sum, more)| *sum += more);
+        if other.timed > 0 {
+            self.timed += other.timed;
+            self.duration_sum_us = self.duration_sum_us.saturating_add(other.duration_sum_us);
+            self.duration_min_us = self.duration_min_us.min(other.duration_min_us);
+            self.duration_max_us = self.duration_max_us.max(other.duration_max_us);
+            self.sketch.merge(&other.sketch);
+        }
+    }
 }
 
 /// What a run of entries adds up to.
@@ -104,6 +117,14 @@ impl Fold {
             Payload::Events(block) => self.add_events(&block),
             Payload::Votes(votes) => self.votes.extend(votes),
         }
+    }
+
+    /// Adds counts of an endpoint that were folded before.
+    pub fn add_minute(&mut self, name: &EndpointName, minute: &EndpointMinute) {
+        self.events += minute.requests;
+        let id = self.id_of(name);
+        let place = self.place_of(id, minute.start_s);
+        self.minutes[place].merge(minute);
     }
 
     /// Number of distinct keys gathered: rows that an apply would write.
@@ -220,6 +241,22 @@ mod tests {
             let parts: Vec<Tally> = cuts.windows(2).map(|w| { fold.add(block(&events[w[0]..w[1]])); fold.take() }).collect();
             prop_assert_eq!(whole.take(), add_up(&parts));
         }
+    }
+
+    #[test]
+    fn what_was_folded_before_adds_up_the_same() {
+        let (first, second) =
+            ([(1, 200, 5, Some(7)), (1, 500, 6, None)], [(1, 404, 8, Some(90)), (2, 200, 60_000, None)]);
+        let mut whole = Fold::new();
+        whole.add(block(&first));
+        whole.add(block(&second));
+        let mut fold = Fold::new();
+        fold.add(block(&second));
+        let folded = fold.take();
+        fold.add(block(&first));
+        let name = |id| folded.endpoints.iter().find(|endpoint| endpoint.0 == id).map(|endpoint| &endpoint.1).unwrap();
+        folded.minutes.iter().for_each(|minute| fold.add_minute(name(minute.endpoint), minute));
+        assert_eq!(fold.take(), whole.take());
     }
 
     #[test]

@@ -44,7 +44,7 @@ END
 $$;
 
 -- Deletes a bounded number of rows that nobody will ask for again: ledger, history, consumers, released barriers, dead
--- letters (their number stays in shard_position). Returns how many.
+-- letters (their number stays in shard_position), redrives that are done. Returns how many.
 CREATE OR REPLACE FUNCTION expire_v1(p_ledger interval, p_history interval, p_evidence interval, p_limit integer)
 RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -64,6 +64,9 @@ BEGIN
     GET DIAGNOSTICS expired = ROW_COUNT;
     total := total + expired;
     DELETE FROM backup_barrier WHERE released_at < tally_now() - p_evidence;
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    total := total + expired;
+    DELETE FROM redrive WHERE done_at < tally_now() - p_evidence;
     GET DIAGNOSTICS expired = ROW_COUNT;
     total := total + expired;
     DELETE FROM consumer WHERE until < tally_now() - interval '1 day';

@@ -2,7 +2,7 @@
 -- passed over, and so are objects: restore runs this over dumps of older schemas too.
 --   tally_owner     migrates, backs up and restores; everything here is its own
 --   tally_consumer  counts
---   tally_api       reads what it answers with, and makes polls; it never sees a voter
+--   tally_api       reads what it answers with, makes polls, and asks for redrives; it never sees a voter
 --   tally_grafana   reads figures: no payload, no voter
 -- Functions run with the rights of their caller, so these rows bound them too; the two that make and drop tables are the
 -- owner's, and theirs is the one right that is taken from PUBLIC.
@@ -30,7 +30,7 @@ BEGIN
             ('tally_consumer', 'SELECT', 'layout backup_barrier retention_floor'),
             ('tally_consumer', 'SELECT, UPDATE (one)', 'setting'),
             ('tally_consumer', 'SELECT, UPDATE', 'shard_position shard_lease'),
-            ('tally_consumer', 'SELECT, INSERT, UPDATE, DELETE', 'consumer'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE, DELETE', 'consumer redrive'),
             ('tally_consumer', 'SELECT, INSERT', 'log_event endpoint'),
             ('tally_consumer', 'SELECT, INSERT, DELETE', 'dead_letter position_history request_ledger'),
             ('tally_consumer', 'UPDATE (released_at), DELETE', 'backup_barrier'),
@@ -43,6 +43,8 @@ BEGIN
             ('tally_consumer', 'INSERT', 'vote_event'),
             ('tally_api', 'SELECT', 'layout shard_position retention_floor dead_letter folded_route'),
             ('tally_api', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month'),
+            ('tally_api', 'SELECT', 'setting shard_lease consumer'),
+            ('tally_api', 'SELECT, INSERT (reason, asked, through)', 'redrive'),
             ('tally_api', 'SELECT, INSERT', 'poll poll_option'),
             ('tally_grafana', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month'),
             ('tally_grafana', 'SELECT', 'endpoint_minute_figures endpoint_hour_figures endpoint_day_figures endpoint_month_figures'),

@@ -1,6 +1,6 @@
 //! A batch as the arrays that `apply_batch_v1` takes.
 
-use tally_model::{Batch, Crossing, DeadLetter, EndpointMinute, Vote};
+use tally_model::{Batch, Crossing, DeadLetter, EndpointMinute, Shard, Tally, Vote};
 use tokio_postgres::types::ToSql;
 
 use crate::Error;
@@ -27,7 +27,7 @@ impl<'a> Columns<'a> {
         }
         let mut columns = Self(Vec::with_capacity(PARAMETERS));
         columns.push_position(batch);
-        columns.push_endpoints(batch);
+        columns.push_endpoints(&batch.tally);
         columns.push_minutes(&batch.tally.minutes);
         columns.push_votes(&batch.tally.votes);
         columns.push_dead_letters(&batch.dead_letters);
@@ -36,10 +36,27 @@ impl<'a> Columns<'a> {
         Ok(columns)
     }
 
-    /// The statement.
+    /// The parameters of `redrive_v1`: which letters, and their figures.
+    pub(crate) fn of_letters(request: i64, shard: Shard, ids: &'a [i64], tally: &'a Tally) -> Self {
+        let mut columns = Self(Vec::with_capacity(PARAMETERS));
+        columns.push(request);
+        columns.push(i32::from(shard.index()));
+        columns.push(ids);
+        columns.push(bigint(tally.events));
+        columns.push_endpoints(tally);
+        columns.push_minutes(&tally.minutes);
+        columns.push_votes(&tally.votes);
+        columns
+    }
+
+    /// The statement of apply.
     pub(crate) fn call() -> String {
-        let places: Vec<String> = (1..=PARAMETERS).map(|place| format!("${place}")).collect();
-        format!("SELECT * FROM apply_batch_v1({})", places.join(", "))
+        call_with("apply_batch_v1", PARAMETERS)
+    }
+
+    /// The statement that calls `function` with these parameters.
+    pub(crate) fn call_of(&self, function: &str) -> String {
+        call_with(function, self.0.len())
     }
 
     /// The parameters, borrowed.
@@ -69,8 +86,8 @@ impl<'a> Columns<'a> {
         self.push(batch.request_ids.iter().flat_map(|id| id.0).collect::<Vec<u8>>());
     }
 
-    fn push_endpoints(&mut self, batch: &'a Batch) {
-        let endpoints = &batch.tally.endpoints;
+    fn push_endpoints(&mut self, tally: &'a Tally) {
+        let endpoints = &tally.endpoints;
         self.push_each(endpoints, |(id, _)| id.raw());
         self.push_each(endpoints, |(_, name)| &*name.service);
         self.push_each(endpoints, |(_, name)| &*name.method);
@@ -119,4 +136,9 @@ impl<'a> Columns<'a> {
         self.push_each(crossings, |crossing| bigint(crossing.totals.events));
         self.push_each(crossings, |crossing| &*crossing.incarnation);
     }
+}
+
+fn call_with(function: &str, parameters: usize) -> String {
+    let places: Vec<String> = (1..=parameters).map(|place| format!("${place}")).collect();
+    format!("SELECT * FROM {function}({})", places.join(", "))
 }

@@ -10,7 +10,47 @@ use crate::{Error, Store};
 
 const LEASE: &str = "lease";
 
+/// Who counts, by the database's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Owners {
+    /// Consumers that live.
+    pub alive: u32,
+    /// The leases that have not run out.
+    pub leases: Vec<Lease>,
+}
+
+/// A shard and the consumer that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Which shard.
+    pub shard: Shard,
+    /// Name of the consumer.
+    pub owner: String,
+    /// Time until it runs out, unless it is renewed, in milliseconds.
+    pub ends_in_ms: i64,
+}
+
 impl Store {
+    /// Who counts now.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn owners(&self) -> Result<Owners, Error> {
+        const OWNERS: &str = "owners";
+        let sql = "SELECT c.alive, l.shard, l.owner, (extract(epoch FROM l.until - tally_now()) * 1000)::bigint AS ends_in_ms \
+                   FROM (SELECT count(*) AS alive FROM consumer WHERE until > tally_now()) AS c \
+                   LEFT JOIN shard_lease l ON l.owner IS NOT NULL AND l.until > tally_now() ORDER BY l.shard";
+        let mut owners = Owners::default();
+        for row in &self.query(OWNERS, sql, &[]).await? {
+            owners.alive = u32::try_from(amount(OWNERS, row, "alive")?).unwrap_or(u32::MAX);
+            if let Some(owner) = column(OWNERS, row, "owner")? {
+                let shard = shards_of(std::slice::from_ref(row))?.remove(0);
+                owners.leases.push(Lease { shard, owner, ends_in_ms: column(OWNERS, row, "ends_in_ms")? });
+            }
+        }
+        Ok(owners)
+    }
+
     /// Says that a consumer lives for another `lease` by the database's clock; the number of live consumers.
     ///
     /// # Errors

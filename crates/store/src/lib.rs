@@ -27,7 +27,10 @@ mod restore;
 mod lease;
 
 mod evidence;
+mod redrive;
+
 mod figures;
+mod listen;
 mod poll;
 mod reads;
 
@@ -35,12 +38,15 @@ pub use apply::Applied;
 pub use barrier::Barrier;
 pub use config::Config;
 pub use error::{Class, Error};
-pub use evidence::{FoldedRoute, SetAside};
+pub use evidence::{DeadReason, FoldedRoute, SetAside};
 pub use figures::{EndpointFigures, Figures};
+pub use lease::{Lease, Owners};
+pub use listen::Listener;
 pub use migrate::{Layout, MigrateSettings, Migrated, SchemaState};
 pub use poll::Poll;
 pub use position::ShardPosition;
 pub use reads::EndpointQuery;
+pub use redrive::{Redrive, RedriveWork, Redriven};
 pub use retention::{Floors, Keep, Maintained};
 pub use roll_up::RolledUp;
 pub use sketches::GrownSketch;

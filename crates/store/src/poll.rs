@@ -30,6 +30,8 @@ impl Store {
                    FROM (SELECT option FROM poll_option WHERE poll = $1 UNION SELECT option FROM added \
                          UNION SELECT unnest($2::text[])) AS known (option)";
         let row = self.query_one(POLL, sql, &[&poll, &options]).await?;
+        // Without it others see the poll within a second.
+        let _ = self.announce().await;
         Poll::read(&row)
     }
 

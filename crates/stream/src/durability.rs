@@ -26,6 +26,21 @@ pub(crate) async fn check(link: &Link, held_bytes: u64) -> Result<Vec<String>, E
     }
 }
 
+/// How often the append-only file is forced to the disk; `None` without such a file, or where Redis does not say.
+pub(crate) async fn append_fsync(link: &Link) -> Result<Option<String>, Error> {
+    let mut config = redis::cmd("CONFIG");
+    config.arg("GET").arg(&ASKED[..2]);
+    match script::read(link, config).await {
+        Ok(answer) => {
+            let mut settings = settings_of(answer)?;
+            let is_on = settings.get("appendonly").is_some_and(|value| value == "yes");
+            Ok(settings.remove("appendfsync").filter(|_| is_on))
+        }
+        Err(Error::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn settings_of(answer: Value) -> Result<HashMap<String, String>, Error> {
     let mut flat = match answer {
         Value::Array(flat) => flat.into_iter(),

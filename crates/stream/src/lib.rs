@@ -27,8 +27,8 @@
 //! both programs `EVALSHA`, `EXISTS`, `HGET`, `HMGET`, `HSET`, `TIME`, `XADD`, `XINFO STREAM`, `XINFO GROUPS`, `XRANGE`;
 //! the API also `GET`, `HINCRBY`, `HLEN`, `INCRBY`, `PEXPIREAT`;
 //! the consumer also `XGROUP CREATE`, `XGROUP SETID`, `XREVRANGE`, `XREADGROUP`, `XTRIM`.
-//! And, with no key: `SCRIPT LOAD`, `INFO`, `CONFIG GET` (only for the warnings at start; where it is forbidden, that is said
-//! instead). A user that lacks one of the API's would break an append in its middle: give all of them or none.
+//! And, with no key: `SCRIPT LOAD`, `INFO`, `CONFIG GET` (only for the warnings at start and to show `appendfsync`; where it is
+//! forbidden, that is said instead). A user that lacks one of the API's would break an append in its middle: give all of them or none.
 
 mod codec;
 mod config;
@@ -40,15 +40,17 @@ mod appender;
 mod durability;
 mod link;
 mod log;
+mod memory;
 mod reader;
 mod reply;
 mod script;
 mod tls;
 
 pub use appender::{AppendRequest, Appended, Appender, AppenderStats, ClientKey};
-pub use codec::{CodecError, Encoded, decode, encode};
+pub use codec::{CodecError, Encoded, decode, decode_unlabelled, encode};
 pub use config::{Config, Limits};
 pub use entry::{Entry, EntryBody, Header, Kind, Stamp};
 pub use error::{Error, Refused};
 pub use log::{Log, Mirrored, OpenRequest, Opened, ShardStatus, Trimmed};
+pub use memory::Memory;
 pub use reader::Reader;

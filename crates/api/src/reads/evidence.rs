@@ -49,7 +49,7 @@ pub(crate) async fn dead_letters(front: web::Data<Front>, request: HttpRequest) 
     let before: Option<i64> = before.transpose()?;
     let counted_through = front.counted_through.ms(&front).await?.map(rfc3339_ms);
     let wanted = u32::try_from(limit).unwrap_or(u32::MAX);
-    let found = front.store()?.dead_letters(wanted, before).await.map_err(unavailable)?;
+    let found = front.store()?.dead_letters(wanted, before, None).await.map_err(unavailable)?;
     let next = found.last().filter(|_| found.len() == limit).map(|last| last.id.to_string());
     let dead_letters = found.into_iter().map(shown).collect();
     Ok(HttpResponse::Ok().json(DeadLetters { counted_through, dead_letters, next }))

@@ -57,6 +57,7 @@ impl Counter {
     pub(super) async fn follow_up(&mut self, batch: &Batch, grown: Vec<GrownSketch>) -> Result<(), Error> {
         let State::Run(run) = &mut self.state else { return Ok(()) };
         run.commit(batch.last);
+        self.desk.bell.ring();
         if !grown.is_empty() {
             // A full queue is no loss: the sweep finds those rows.
             let _ = self.desk.grown.try_send(grown);

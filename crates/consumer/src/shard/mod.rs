@@ -29,6 +29,7 @@ use tally_store::{GrownSketch, Store};
 use tally_stream::{Log, Reader, ShardStatus};
 use tokio::sync::mpsc;
 
+use crate::bell::Bell;
 use crate::connect::Links;
 use crate::error::Error;
 use crate::lease::Permit;
@@ -113,6 +114,8 @@ pub struct Desk {
     pub metrics: Arc<Metrics>,
     /// Where rows with long sketches are sent to be compacted; what does not fit is found by a sweep later.
     pub grown: mpsc::Sender<Vec<GrownSketch>>,
+    /// Rung after each commit, for those that listen.
+    pub bell: Bell,
 }
 
 impl Desk {

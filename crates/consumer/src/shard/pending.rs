@@ -1,10 +1,12 @@
 //! Entries folded and not yet applied.
 
 use tally_model::{Anchor, Batch, Crossing, DeadLetter, Fold, Lineage, RequestId, Shard, Totals};
-use tally_stream::{Entry, EntryBody, Header, Kind, decode};
+use tally_stream::{CodecError, Entry, EntryBody, Header, Kind, decode};
 
 /// Reason of a dead letter: an entry, or part of one, that cannot be decoded.
 pub(super) const UNDECODABLE: &str = "undecodable";
+/// Reason of a dead letter, with the number of the format: an entry packed in a way that this program does not know.
+const UNKNOWN_FORMAT: &str = "unknown_format_";
 
 /// A stretch of the log, from the position in PostgreSQL to `tail`.
 #[derive(Debug, Default)]
@@ -67,7 +69,7 @@ impl Pending {
             EntryBody::Damaged { reason, payload } => {
                 tracing::error!(position = %entry.position, reason, "set a damaged entry aside");
                 self.request_ids.push(entry.request_id);
-                self.set_entry_aside(&entry.position, entry.events, payload.to_vec());
+                self.set_entry_aside(&entry.position, entry.events, (UNDECODABLE.into(), &payload));
             }
             EntryBody::Request { kind, format, payload } => {
                 self.request_ids.push(entry.request_id);
@@ -105,11 +107,11 @@ impl Pending {
             Ok(decoded) if decoded.len() as u64 == u64::from(events) => self.fold.add(decoded),
             Ok(decoded) => {
                 tracing::error!(position = %at, events, decoded = decoded.len(), "set an entry aside: its envelope has another number of events");
-                self.set_entry_aside(at, events, payload.to_vec());
+                self.set_entry_aside(at, events, (UNDECODABLE.into(), payload));
             }
             Err(error) => {
                 tracing::error!(position = %at, %error, "set an entry aside: it cannot be decoded");
-                self.set_entry_aside(at, events, payload.to_vec());
+                self.set_entry_aside(at, events, (reason_of(error, format), payload));
             }
         }
     }
@@ -149,13 +151,23 @@ impl Pending {
         self.entries += 1;
     }
 
-    fn set_entry_aside(&mut self, at: &tally_model::Position, events: u32, payload: Vec<u8>) {
+    fn set_entry_aside(&mut self, at: &tally_model::Position, events: u32, why: (Box<str>, &[u8])) {
+        let (reason, payload) = why;
         self.dead_letters.push(DeadLetter {
             position: *at,
             index: None,
             events: u64::from(events),
-            reason: UNDECODABLE.into(),
-            payload,
+            reason,
+            payload: payload.to_vec(),
         });
     }
+}
+
+/// An entry that is whole, and only newer than this program, is set aside under a reason of its own: after an upgrade it can
+/// be counted.
+fn reason_of(error: CodecError, format: u8) -> Box<str> {
+    if error == CodecError::UNKNOWN_FORMAT {
+        return format!("{UNKNOWN_FORMAT}{format}").into();
+    }
+    UNDECODABLE.into()
 }

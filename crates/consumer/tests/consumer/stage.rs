@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tally_consumer::{Config, Counter, Desk, Links, Metrics, Permit, Secret, Shutdown, State, Tuning};
+use tally_consumer::{Bell, Config, Counter, Desk, Links, Metrics, Permit, Secret, Shutdown, State, Tuning};
 use tally_model::{EventBlock, HASH_NAMES, Payload, Position, RequestId, Shard};
 use tally_servers::{Redis, RedisOptions, TestDatabase, TestServers};
 use tally_store::{Keep, MigrateSettings, ShardPosition, Store};
@@ -88,6 +88,7 @@ impl Stage {
             tuning: self.tuning.clone(),
             metrics: Arc::clone(&self.metrics),
             grown: mpsc::channel(1).0,
+            bell: Bell::default(),
         };
         Counter::new(desk, SHARD, permit)
     }

@@ -121,7 +121,7 @@ async fn answer(api: &Store) {
     assert!(api.span().await.unwrap().is_some());
     assert!(!api.service_names().await.unwrap().is_empty());
     assert_eq!(api.folded(10).await.unwrap().len(), 1);
-    api.dead_letters(10, None).await.unwrap();
+    api.dead_letters(10, None, None).await.unwrap();
     api.put_poll("made by the API", &["a", "b"]).await.unwrap();
     assert_eq!(api.polls().await.unwrap().len(), 3);
     assert_eq!(api.poll_results("new").await.unwrap().unwrap().len(), 2);

@@ -96,3 +96,53 @@ async fn reads() {
     println!("rolled {rows} minutes in {:.1} s", started.elapsed().as_secs_f64());
     read("an hour, rolled", Level::Hour).await;
 }
+
+/// Appliers at once, each on a shard of its own, so that their commits can share a write to the disk.
+const APPLIERS: u16 = 8;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn notify() {
+    let directory = TestServers::shared().await.unwrap().fresh_dir("notify").unwrap();
+    let postgres = Postgres::start(&directory, PostgresOptions { durable: true, port: None }).await.unwrap();
+    let store = Store::connect(&config(&postgres.url("postgres"))).await.unwrap();
+    store.migrate(&settings(APPLIERS)).await.unwrap();
+    let sql = client(&postgres.url("postgres")).await;
+    sql.batch_execute(&format!("UPDATE setting SET pinned_clock = to_timestamp({NOON})")).await.unwrap();
+    let listener = client(&postgres.url("postgres")).await;
+    listener.batch_execute("LISTEN tally_changed").await.unwrap();
+    let with: String = sql.query_one("SELECT pg_get_functiondef('apply_batch_v1'::regproc)", &[]).await.unwrap().get(0);
+    let line = "PERFORM pg_notify('tally_changed', p_shard::text);";
+    assert!(with.contains(line));
+    let without = with.replace(line, "");
+    let mut logs: Vec<TestLog> = (0..APPLIERS).map(TestLog::new).collect();
+    for log in &mut logs {
+        apply_all(&store, &log.next(busy(20, 0))).await;
+    }
+    for appliers in [1, 2, usize::from(APPLIERS)] {
+        for round in 0..4 {
+            let (name, text) = if round % 2 == 0 { ("without", &without) } else { ("with", &with) };
+            sql.batch_execute(text).await.unwrap();
+            let started = Instant::now();
+            let work = logs[..appliers].iter().cloned().map(|mut log| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    for _ in 0..BATCHES {
+                        let batch = log.next(busy(20, 0));
+                        let Applied::Done { grown, .. } = apply_all(&store, &batch).await else { panic!() };
+                        store.compact(&grown).await.unwrap();
+                    }
+                    log
+                })
+            });
+            let done = futures_util::future::join_all(work).await;
+            let seconds = started.elapsed().as_secs_f64();
+            for (log, done) in logs.iter_mut().zip(done) {
+                *log = done.unwrap();
+            }
+            #[allow(clippy::cast_precision_loss)]
+            let per_second = f64::from(BATCHES) * appliers as f64 / seconds;
+            println!("{appliers} appliers, {name} notify: {per_second:.0} batches/s");
+        }
+    }
+}

@@ -40,6 +40,11 @@ pub(crate) const ENTRY_EVENTS_MAX: usize = 65_536;
 #[error("the payload is damaged: {0}")]
 pub struct CodecError(pub &'static str);
 
+impl CodecError {
+    /// The payload is whole, but packed in a way that this program does not know: a newer one wrote it.
+    pub const UNKNOWN_FORMAT: Self = Self("unknown format");
+}
+
 /// A packed payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
@@ -81,8 +86,21 @@ pub fn decode(kind: Kind, format: u8, payload: &[u8]) -> Result<Payload, CodecEr
     match format {
         PLAIN => unpack(kind, rest),
         ZSTD => unpack(kind, &decompressed(rest)?),
-        _ => Err(CodecError("unknown format")),
+        _ => Err(CodecError::UNKNOWN_FORMAT),
     }
+}
+
+/// Unpacks a payload whose entry is gone, and with it kind and format: the checksum covers both, so it tells which of those
+/// known here they were.
+///
+/// # Errors
+/// [`CodecError`] for anything that [`encode`] does not make.
+pub fn decode_unlabelled(payload: &[u8]) -> Result<Payload, CodecError> {
+    let (sum, rest) = payload.split_first_chunk::<4>().ok_or(CodecError("shorter than its checksum"))?;
+    let known = [Kind::Events, Kind::Votes].into_iter().flat_map(|kind| [PLAIN, ZSTD].map(|format| (kind, format)));
+    let mut fits = known.filter(|(kind, format)| u32::from_le_bytes(*sum) == checksum(*kind, *format, rest));
+    let (kind, format) = fits.next().ok_or(CodecError("damaged, or of a kind or format that is not known"))?;
+    decode(kind, format, payload)
 }
 
 fn unpack(kind: Kind, body: &[u8]) -> Result<Payload, CodecError> {

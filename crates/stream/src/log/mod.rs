@@ -12,6 +12,7 @@ use crate::config::{Config, Limits};
 use crate::entry::{self, Entry, Stamp};
 use crate::error::Error;
 use crate::link::Link;
+use crate::memory::{self, Memory};
 use crate::reader::Reader;
 use crate::script::{self, Script};
 use crate::{durability, keys, reply};
@@ -281,6 +282,14 @@ impl Log {
     /// Redis is away. That it forbids the question is a sentence, not an error.
     pub async fn durability(&self, held_bytes: u64) -> Result<Vec<String>, Error> {
         durability::check(&self.link, held_bytes).await
+    }
+
+    /// What Redis's memory holds, and how it writes to its disk.
+    ///
+    /// # Errors
+    /// Redis is away.
+    pub async fn memory(&self) -> Result<Memory, Error> {
+        memory::ask(&self.link).await
     }
 
     /// A reader of one shard, as `consumer` of the group. It connects when it is first used.
