@@ -1,0 +1,3 @@
+export function PollsPage() {
+  return <h1 class="title">Polls</h1>;
+}

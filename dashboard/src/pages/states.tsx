@@ -1,0 +1,3 @@
+export function StatesPage() {
+  return <h1 class="title">States</h1>;
+}
