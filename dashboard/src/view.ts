@@ -109,6 +109,14 @@ export function asked(view: View): { from: string; to?: string } {
   return { from: `-${view.window === '1y' ? '365d' : view.window}` };
 }
 
+const LIVE_MS = 1_000;
+const SLOWEST_MS = 15_000;
+
+/** How often a window's numbers may be asked for: the longer it is, the less a second changes in it. */
+export function liveEvery(view: View): number {
+  return Math.min(SLOWEST_MS, LIVE_MS * Math.max(1, Math.round((windowSeconds(view) / DAY_S) * 2)));
+}
+
 /** The window of the same length before (-1) or after (1); one that would end after now is the one up to now. */
 export function neighbour(view: View, by: -1 | 1, now_s: number): View {
   const { from_s, to_s } = bounds(view, Math.floor(now_s / MINUTE_S) * MINUTE_S);

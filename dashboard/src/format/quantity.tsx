@@ -4,10 +4,10 @@ import { THIN } from './numbers';
 /** A number with its unit smaller and grey. Where the number is shortened, hover and screen readers get it exactly. */
 export function Amount({ of }: { of: Quantity }) {
   const unit = of.unit && (
-    <>
+    <span class="unit">
       {THIN}
-      <span class="unit">{of.unit}</span>
-    </>
+      {of.unit}
+    </span>
   );
   if (!of.exact) return <>{of.text}{unit}</>;
   return (

@@ -1,8 +1,8 @@
-import { useEffect } from 'preact/hooks';
 import { Statement } from '../shell/states';
+import { useTitle } from '../title';
 
 export function NothingHerePage() {
-  useEffect(() => void (document.title = 'Nothing here · Tally'), []);
+  useTitle('Nothing here');
   const back = (
     <a class="button small" href="/">
       Overview

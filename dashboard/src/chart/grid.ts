@@ -1,0 +1,67 @@
+// The heat map's cells, merged until each is large enough to be seen: at least 6 px either way.
+
+import type { Heat } from '../api/answers';
+
+export interface GridCell {
+  from_s: number;
+  to_s: number;
+  lower_ms: number;
+  upper_ms: number;
+  count: number;
+}
+
+export interface Grid {
+  cells: GridCell[];
+  /** The most requests in one cell. */
+  most: number;
+  /** The latency axis: the first and the last bin with a request, so the slowest is always in it. */
+  min_ms: number;
+  max_ms: number;
+  /** What of time and of bins one cell holds. */
+  column_s: number;
+  bins: number;
+}
+
+/** The least size of a cell. */
+export const CELL_PX = 6;
+
+/** How many of `n` parts of `room` pixels go into one so that it is `CELL_PX` at least. */
+export function mergedBy(n: number, room_px: number): number {
+  return n > 0 ? Math.max(1, Math.ceil((n * CELL_PX) / Math.max(room_px, CELL_PX))) : 1;
+}
+
+/** The cells of an answer for a plot of so many pixels. */
+export function gridOf(heat: Heat, width_px: number, height_px: number): Grid {
+  const columns = mergedBy(heat.start_s.length, width_px);
+  const bins = mergedBy(heat.bin_lower_ms.length, height_px);
+  const rows = Math.ceil(heat.bin_lower_ms.length / bins);
+  const sums = new Map<number, number>();
+  for (let i = 0; i < heat.count.length; i++) {
+    const key = Math.floor(heat.column[i]! / columns) * rows + Math.floor(heat.bin[i]! / bins);
+    sums.set(key, (sums.get(key) ?? 0) + heat.count[i]!);
+  }
+  const last = heat.bin_upper_ms.length - 1;
+  const column_s = heat.step_seconds * columns;
+  let most = 0;
+  const cells: GridCell[] = [];
+  for (const [key, count] of sums) {
+    const from_s = heat.start_s[Math.floor(key / rows) * columns]!;
+    const bin = (key % rows) * bins;
+    most = Math.max(most, count);
+    cells.push({
+      from_s,
+      to_s: from_s + column_s,
+      lower_ms: lowerEdge(heat, bin),
+      upper_ms: heat.bin_upper_ms[Math.min(last, bin + bins - 1)]!,
+      count,
+    });
+  }
+  return { cells, most, min_ms: lowerEdge(heat, 0), max_ms: heat.bin_upper_ms[last] ?? 1000, column_s, bins };
+}
+
+/** A bin's lower edge. The lowest bin begins at 0, which a logarithmic axis has no place for. */
+function lowerEdge(heat: Heat, bin: number): number {
+  const lower = heat.bin_lower_ms[bin];
+  if (lower === undefined) return 1;
+  return lower > 0 ? lower : (heat.bin_upper_ms[bin] ?? 2) / 2;
+}

@@ -1,0 +1,76 @@
+// The shared x axis of a page's charts: even steps of time, how far counting has come, and the one cursor.
+
+import { useEffect, useState } from 'preact/hooks';
+import { moment } from '../format/times';
+import { Watched } from '../store';
+
+export interface Timeline {
+  start_s: number[];
+  step_s: number;
+  /** Every event accepted before this is in the numbers. */
+  through_s: number;
+  /** The moment the numbers were read, by the server's clock as far as the page knows it. */
+  now_s: number;
+}
+
+/** A lag shorter than this is how counting always is, and is not hatched. */
+const HATCHED_LAG_S = 10;
+
+export function beginOf(line: Timeline): number {
+  return line.start_s[0] ?? 0;
+}
+
+export function endOf(line: Timeline): number {
+  return (line.start_s[line.start_s.length - 1] ?? 0) + line.step_s;
+}
+
+/** The step that holds a moment; outside of the line the nearest. */
+export function stepAt(line: Timeline, s: number): number {
+  const i = Math.floor((s - beginOf(line)) / line.step_s);
+  return Math.max(0, Math.min(line.start_s.length - 1, i));
+}
+
+/** A step's middle, where its point stands. */
+export function middleOf(line: Timeline, i: number): number {
+  return line.start_s[i]! + line.step_s / 2;
+}
+
+/** How a step's moment is written. */
+export function stepText(line: Timeline, i: number): string {
+  return moment(line.start_s[i]!, endOf(line) - beginOf(line));
+}
+
+/** How many seconds of a step are counted: all, a part of the running one, or none. */
+export function countedSeconds(line: Timeline, i: number): number {
+  const start = line.start_s[i]!;
+  return Math.max(0, Math.min(line.step_s, line.through_s - start));
+}
+
+/** Whether a step is over and wholly counted. */
+export function isWhole(line: Timeline, i: number): boolean {
+  return countedSeconds(line, i) >= line.step_s;
+}
+
+/** The stretch that is accepted and not counted yet, if it is worth a word. */
+export function uncounted(line: Timeline): { from_s: number; to_s: number } | null {
+  const to_s = Math.min(line.now_s, endOf(line));
+  const from_s = Math.max(line.through_s, beginOf(line));
+  return to_s - from_s > HATCHED_LAG_S && line.now_s - line.through_s > HATCHED_LAG_S ? { from_s, to_s } : null;
+}
+
+/** The moment the cursor of all charts is at; null: nowhere. */
+export const cursor = new Watched<number | null>(null);
+
+/** A stretch being selected, in whole steps, in all charts. */
+export const selection = new Watched<{ from_s: number; to_s: number } | null>(null);
+
+/** The step the cursor is at, for a chart's header. */
+export function useCursorStep(line: Timeline): number | null {
+  const step = () => {
+    const s = cursor.value;
+    return s == null || s < beginOf(line) || s >= endOf(line) ? null : stepAt(line, s);
+  };
+  const [, draw] = useState<number | null>(null);
+  useEffect(() => cursor.watch(() => draw(step())), [line]);
+  return step();
+}

@@ -1,0 +1,37 @@
+import type { Endpoint } from '../api/answers';
+import { CopyButton, copyLink } from '../shell/copy';
+import { Route } from '../table/route';
+import type { View } from '../view';
+import { carried, linkTo } from '../view';
+import { curlOf } from './by-api';
+import { MakeReport } from './make-report';
+
+/** Which endpoint this is, and what one takes away from here. */
+export function Header({ answer, id, path, view }: { answer: Endpoint | null; id: string; path: string; view: View }) {
+  return (
+    <div class="bar endpoint-head">
+      <div>
+        <p class="muted">
+          <a href={linkTo('/', carried(view))}>Endpoints</a> / {answer?.service ?? '…'}
+        </p>
+        <h1 class="title">
+          {answer ? (
+            <>
+              {answer.method} <Route of={answer.route} />
+            </>
+          ) : (
+            `Endpoint ${id}`
+          )}
+        </h1>
+      </div>
+      <span class="space" />
+      <CopyButton what="curl command" text={() => curlOf(path)}>
+        Copy as curl
+      </CopyButton>
+      <button type="button" class="button on-wide" onClick={() => void copyLink()}>
+        Copy link <kbd>y</kbd>
+      </button>
+      {answer && <MakeReport answer={answer} />}
+    </div>
+  );
+}

@@ -1,0 +1,121 @@
+import type { Change } from '../format/change';
+import { countChange, quantileChange, ratioChange } from '../format/change';
+import { THIN, count, duration, ratio, words } from '../format/numbers';
+import { Amount } from '../format/quantity';
+import type { Width } from '../width';
+import type { Endpoints } from './endpoints';
+import { cell, shareOf } from './endpoints';
+import { ClassBar, LatencyStrip } from './pictures';
+import { Route } from './route';
+import { Sparkline } from './sparkline';
+import type { Trend } from './sparklines';
+
+interface RowProps {
+  rows: Endpoints;
+  row: number;
+  /** Place in the order, from 0. */
+  index: number;
+  top_px: number;
+  width: Width;
+  href: string;
+  trend: Trend | null;
+}
+
+/** A change, marked where it is for the worse. */
+function Changed({ change }: { change: Change }) {
+  return change.worse ? <b class="worse">▲{THIN}{change.text}</b> : <span class={change.same ? 'muted' : ''}>{change.text}</span>;
+}
+
+function ErrorRatio({ rows, row }: { rows: Endpoints; row: number }) {
+  const now = shareOf(rows.status['5xx'], rows.requests, row);
+  const before = rows.compared ? shareOf(rows.before5xx, rows.beforeRequests, row) : null;
+  const { worse } = ratioChange(now, before, rows.requests[row]!);
+  if (!worse) return <Amount of={ratio(now)} />;
+  return (
+    <b class="worse">
+      ▲{THIN}
+      {words(ratio(now))}
+    </b>
+  );
+}
+
+function Name({ rows, row, href, phone }: { rows: Endpoints; row: number; href: string; phone: boolean }) {
+  const link = (
+    <a href={href} title={rows.route[row]}>
+      <Route of={rows.route[row]!} />
+    </a>
+  );
+  const method = <span class="method">{rows.method[row]}</span>;
+  const service = <span class="muted">{rows.service[row]}</span>;
+  return (
+    <div class="cell name" role="cell">
+      {phone ? [link, <span class="under">{method} {service}</span>] : [method, link, service]}
+    </div>
+  );
+}
+
+function Middle({ rows, row }: { rows: Endpoints; row: number }) {
+  return (
+    <>
+      <div class="cell" role="cell">
+        <ClassBar rows={rows} row={row} />
+      </div>
+      <div class="cell" role="cell">
+        <LatencyStrip rows={rows} row={row} />
+      </div>
+      <div class="cell number" role="cell">
+        <Amount of={duration(cell(rows.p50, row))} />
+      </div>
+      <div class="cell number" role="cell">
+        <Amount of={duration(cell(rows.p95, row))} />
+      </div>
+    </>
+  );
+}
+
+/** A press anywhere on a row opens it; a link in it does so by itself, and selecting its text is not a press. */
+function open(event: MouseEvent): void {
+  if ((event.target as Element).closest('a') || getSelection()?.type === 'Range') return;
+  (event.currentTarget as Element).querySelector('a')?.click();
+}
+
+export function Row({ rows, row, index, top_px, width, href, trend }: RowProps) {
+  const requests = rows.requests[row]!;
+  return (
+    <div
+      class="row"
+      role="row"
+      aria-rowindex={index + 2}
+      data-row={index}
+      style={{ transform: `translateY(${top_px}px)` }}
+      onClick={open}
+    >
+      <Name rows={rows} row={row} href={href} phone={width !== 'desk'} />
+      {width !== 'phone' && (
+        <div class="cell" role="cell">
+          <Sparkline trend={trend} />
+        </div>
+      )}
+      <div class="cell number" role="cell">
+        <Amount of={count(requests)} />
+      </div>
+      {width === 'desk' && rows.compared && (
+        <div class="cell number muted" role="cell">
+          {countChange(requests, cell(rows.beforeRequests, row)).text}
+        </div>
+      )}
+      <div class="cell number" role="cell">
+        <ErrorRatio rows={rows} row={row} />
+      </div>
+      {width === 'desk' && <Middle rows={rows} row={row} />}
+      <div class="cell number" role="cell">
+        <Amount of={duration(cell(rows.p99, row))} />
+      </div>
+      {width !== 'phone' && rows.compared && (
+        <div class="cell number change" role="cell">
+          <Changed change={quantileChange(cell(rows.p99, row), cell(rows.beforeP99, row), requests)} />
+        </div>
+      )}
+    </div>
+  );
+}
