@@ -209,6 +209,8 @@ export interface Pipeline {
   dead_lettered: number;
   in_flight: number;
   duplicates: number;
+  filtered: number;
+  lost: number;
   balanced: boolean;
   backlog: { events: number; limit_events: number | null; bytes: number; limit_bytes: number | null };
   freshness_ms: number | null;
@@ -287,8 +289,9 @@ export interface Reports {
   reports: KeptReport[];
 }
 
-export interface FoldedRoutes {
-  services: { service: string; routes: number; folded: number; samples: string[] }[];
+export interface Folded {
+  counted_through: string | null;
+  folded: { service: string; method: string; route: string; requests: number; last: string }[];
 }
 
 /** A refusal, RFC 9457. */

@@ -37,9 +37,10 @@ function commitOf(): string {
 }
 
 /**
- * Reads a path now, and again at most every `every_ms` while commits come in (0: only once). A null path reads nothing.
+ * Reads a path now, and again at most every `every_ms` while commits come in (0: only once); what moves without a commit, at
+ * least every `moves_ms`. A null path reads nothing.
  */
-export function useReading<T>(path: string | null, every_ms: number): Reading<T> {
+export function useReading<T>(path: string | null, every_ms: number, moves_ms = MOVES_MS): Reading<T> {
   const [held, hold] = useState<Held<T>>({ answer: null, path: null, error: null, at_ms: 0 });
   const [round, setRound] = useState(0);
   const waiting = path !== null && held.answer === null && held.error === null;
@@ -72,7 +73,7 @@ export function useReading<T>(path: string | null, every_ms: number): Reading<T>
       const now = state.current;
       const since_ms = performance.now() - now.asked_ms;
       if (document.hidden || now.busy || since_ms < every_ms || !live.value.open) return;
-      if (commitOf() !== now.commit || since_ms >= MOVES_MS) setRound((n) => n + 1);
+      if (commitOf() !== now.commit || since_ms >= moves_ms) setRound((n) => n + 1);
     };
     const unwatch = live.watch(consider);
     document.addEventListener('visibilitychange', consider);
@@ -80,7 +81,7 @@ export function useReading<T>(path: string | null, every_ms: number): Reading<T>
       unwatch();
       document.removeEventListener('visibilitychange', consider);
     };
-  }, [path, every_ms]);
+  }, [path, every_ms, moves_ms]);
 
   return { ...held, bars, again: () => setRound((n) => n + 1) };
 }

@@ -109,3 +109,9 @@ export function roughly(s: number): string {
   if (s < 1.5 * HOUR_S) return `${Math.round(s / MINUTE_S)}${THIN}min`;
   return s < 2 * DAY_S ? `${Math.round(s / HOUR_S)}${THIN}h` : `${Math.round(s / DAY_S)}${THIN}d`;
 }
+
+/** When something last happened, in few words: `14:32:06`, `today 02:12`, `Tue 10 Mar`. */
+export function since(s: number, now_s = Date.now() / 1000): string {
+  if (now_s - s < HOUR_S && sameDay(s, now_s)) return clock(s);
+  return sameDay(s, now_s) ? `today ${hourMinute(s)}` : day(s, now_s);
+}
