@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tally_model::{option_name, poll_name};
+use tally_model::{option_name, poll_name, poll_title};
 use tally_store::Poll;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -20,6 +20,8 @@ use crate::problem::{Kind, Problem};
 pub(crate) const DEFAULT_POLL: &str = "default";
 /// What the poll `default` starts with; known before PostgreSQL was ever asked.
 const DEFAULT_OPTIONS: [&str; 2] = ["cats", "dogs"];
+/// What it asks.
+const DEFAULT_TITLE: &str = "Cats or dogs?";
 /// How old the copy may become before it is read again in the background.
 pub(crate) const REFRESH_EVERY: Duration = Duration::from_secs(10);
 /// How soon a vote for something unknown may cause another look.
@@ -29,7 +31,7 @@ const OPTIONS_MAX: usize = 100;
 /// Most polls; a poll is for people to choose in, not a counter for programs.
 const POLLS_MAX: usize = 10_000;
 
-type ByName = HashMap<String, Arc<[String]>>;
+type ByName = HashMap<String, Arc<Poll>>;
 
 /// The copy.
 #[derive(Debug)]
@@ -41,34 +43,38 @@ pub(crate) struct Polls {
 
 impl Polls {
     pub(crate) fn new() -> Self {
-        let default = DEFAULT_OPTIONS.map(str::to_owned);
-        let known = ByName::from([(DEFAULT_POLL.to_owned(), Arc::from(default))]);
+        let default = Poll {
+            name: DEFAULT_POLL.to_owned(),
+            title: Some(DEFAULT_TITLE.to_owned()),
+            options: DEFAULT_OPTIONS.map(str::to_owned).into(),
+        };
+        let known = ByName::from([(DEFAULT_POLL.to_owned(), Arc::new(default))]);
         Self { known: RwLock::new(Arc::new(known)), asked: Mutex::new((None, false)) }
     }
 
-    /// The options of a poll.
+    /// A poll: what it asks, and what can be voted for.
     ///
     /// # Errors
     /// 404 if there is none; 503 while PostgreSQL has never been asked; 400 if the name cannot be one.
-    pub(crate) async fn options(&self, front: &Front, poll: &str) -> Result<Arc<[String]>, Problem> {
+    pub(crate) async fn find(&self, front: &Front, poll: &str) -> Result<Arc<Poll>, Problem> {
         let name = poll_name(poll).map_err(|error| Problem::parameter(error.field, error.reason))?;
         match self.known(name.as_str()) {
-            Some(options) => Ok(options),
-            None => self.options_anew(front, name.as_str()).await,
+            Some(poll) => Ok(poll),
+            None => self.find_anew(front, name.as_str()).await,
         }
     }
 
     /// The same after another look, unless the last look is only just over.
     ///
     /// # Errors
-    /// As [`Self::options`].
-    pub(crate) async fn options_anew(&self, front: &Front, poll: &str) -> Result<Arc<[String]>, Problem> {
+    /// As [`Self::find`].
+    pub(crate) async fn find_anew(&self, front: &Front, poll: &str) -> Result<Arc<Poll>, Problem> {
         let mut asked = self.asked.lock().await;
         if asked.0.is_none_or(|at| at.elapsed() >= LOOK_AGAIN_AFTER) {
             self.look(front, &mut asked).await;
         }
         match (self.known(poll), asked.1) {
-            (Some(options), _) => Ok(options),
+            (Some(poll), _) => Ok(poll),
             (None, true) => Err(unknown(poll)),
             (None, false) => {
                 let detail = "polls have not been read from PostgreSQL yet; send the same request again";
@@ -89,7 +95,7 @@ impl Polls {
         match store.polls().await {
             Ok(polls) => {
                 asked.1 = true;
-                self.set(polls.into_iter().map(|poll| (poll.name, poll.options.into())).collect());
+                self.set(polls.into_iter().map(|poll| (poll.name.clone(), Arc::new(poll))).collect());
             }
             Err(error) => tracing::debug!(%error, "cannot read the polls; votes are checked against the last list"),
         }
@@ -99,16 +105,19 @@ impl Polls {
     /// may have forgotten some that votes were accepted for.
     fn set(&self, mut read: ByName) {
         let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
-        for (name, options) in known.iter() {
-            let read = read.entry(name.clone()).or_default();
-            let forgotten = options.iter().filter(|option| !read.contains(option)).cloned();
-            let all: Vec<String> = read.iter().cloned().chain(forgotten).collect();
-            *read = all.into();
+        for (name, before) in known.iter() {
+            let read = read.entry(name.clone()).or_insert_with(|| Arc::clone(before));
+            let forgotten: Vec<_> = before.options.iter().filter(|option| !read.options.contains(option)).collect();
+            if !forgotten.is_empty() {
+                let mut all = Poll::clone(read);
+                all.options.extend(forgotten.into_iter().cloned());
+                *read = Arc::new(all);
+            }
         }
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
     }
 
-    fn known(&self, poll: &str) -> Option<Arc<[String]>> {
+    fn known(&self, poll: &str) -> Option<Arc<Poll>> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(poll).cloned()
     }
 
@@ -125,16 +134,19 @@ pub(crate) fn unknown(poll: &str) -> Problem {
 #[derive(Deserialize)]
 struct Definition {
     #[serde(default)]
+    title: Option<Value>,
+    #[serde(default)]
     options: Option<Value>,
 }
 
 #[derive(Serialize)]
 struct Defined {
     poll: String,
+    title: Option<String>,
     options: Vec<String>,
 }
 
-/// `PUT /v1/polls/{poll}`: makes a poll, or adds options to it.
+/// `PUT /v1/polls/{poll}`: makes a poll, adds options to it, or gives it another title.
 pub(crate) async fn put(
     front: web::Data<Front>,
     poll: web::Path<String>,
@@ -145,16 +157,25 @@ pub(crate) async fn put(
     content::form(request.headers())?;
     let poll = poll_name(&poll).map_err(|error| Problem::parameter(error.field, error.reason))?;
     let sent: Definition = crate::json::object(body::text(&body)?)?;
-    let options = options(sent.options.as_ref())?;
+    let (title, options) = (title(sent.title.as_ref())?, options(sent.options.as_ref())?);
     let store = front.store()?;
     front.polls.refresh(&front).await;
     let before = front.polls.known(poll.as_str());
-    check_room(&front, before.as_deref(), &options)?;
-    let Poll { name, options } = store.put_poll(poll.as_str(), &options).await.map_err(crate::reads::unavailable)?;
+    check_room(&front, before.as_ref().map(|poll| poll.options.as_slice()), &options)?;
+    let put = store.put_poll(poll.as_str(), title, &options).await;
+    let Poll { name, title, options } = put.map_err(crate::reads::unavailable)?;
     front.polls.refresh(&front).await;
     front.changes.bump();
     let mut answer = if before.is_some() { HttpResponse::Ok() } else { HttpResponse::Created() };
-    Ok(answer.json(Defined { poll: name, options }))
+    Ok(answer.json(Defined { poll: name, title, options }))
+}
+
+fn title(sent: Option<&Value>) -> Result<Option<&str>, Problem> {
+    let title = match sent {
+        None | Some(Value::Null) => return Ok(None),
+        Some(title) => title.as_str().ok_or_else(|| Problem::field("title", "expected a string or null"))?,
+    };
+    poll_title(title).map(|title| Some(title.as_str())).map_err(|error| Problem::field(error.field, error.reason))
 }
 
 fn options(sent: Option<&Value>) -> Result<Vec<&str>, Problem> {

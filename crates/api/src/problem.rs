@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     InvalidIdempotencyKey,
     /// A query or path parameter is unknown or wrong.
     InvalidParameter,
+    /// A form that was on a page of another site.
+    CrossSite,
     /// No such route.
     NotFound,
     /// No such poll.
@@ -99,6 +101,7 @@ impl Kind {
             Self::DamagedEncoding => ("damaged-encoding", 400, "The body cannot be decompressed"),
             Self::InvalidIdempotencyKey => ("invalid-idempotency-key", 400, "The Idempotency-Key is not valid"),
             Self::InvalidParameter => ("invalid-parameter", 400, "A parameter is not valid"),
+            Self::CrossSite => ("cross-site", 403, "The form was on another site"),
             Self::NotFound => ("not-found", 404, "There is nothing here"),
             Self::UnknownPoll => ("no-such-poll", 404, "There is no such poll"),
             Self::UnknownEndpoint => ("no-such-endpoint", 404, "There is no such endpoint"),

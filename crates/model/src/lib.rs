@@ -24,7 +24,7 @@ pub use endpoint::{EndpointId, EndpointName};
 pub use event::{EventBlock, EventRow, Payload};
 pub use fold::{EndpointMinute, Fold, Tally};
 pub use limits::*;
-pub use name::{FieldError, Method, Name, Service, option_name, poll_name, voter_name};
+pub use name::{FieldError, Method, Name, Service, option_name, poll_name, poll_title, voter_name};
 pub use pieces::Pieces;
 pub use position::{Position, PositionError, Step, judge};
 pub use route::{RouteTemplate, fold_ids};

@@ -14,6 +14,8 @@ pub const METHOD_CHARS_MAX: usize = 32;
 pub const ROUTE_CHARS_MAX: usize = 2_048;
 /// Longest poll, option or voter name in characters.
 pub const NAME_CHARS_MAX: usize = 100;
+/// Longest title of a poll in characters.
+pub const TITLE_CHARS_MAX: usize = 200;
 /// Longest user agent kept for the audit of a vote, in characters; a longer one is cut.
 pub const USER_AGENT_CHARS_MAX: usize = 512;
 /// Longest `Idempotency-Key` in characters.

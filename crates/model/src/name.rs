@@ -1,6 +1,6 @@
 //! Names that clients send: parsed once at the edge, then trusted.
 
-use crate::limits::{METHOD_CHARS_MAX, NAME_CHARS_MAX, SERVICE_CHARS_MAX};
+use crate::limits::{METHOD_CHARS_MAX, NAME_CHARS_MAX, SERVICE_CHARS_MAX, TITLE_CHARS_MAX};
 
 /// Why a field was refused: which field, and what was expected of it. Both are safe to show to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +94,18 @@ pub fn poll_name(text: &str) -> Result<Name<'_>, FieldError> {
     }
 }
 
+/// Checks a poll's title: 1–200 characters, no control characters.
+///
+/// # Errors
+/// [`FieldError`] on `title`.
+pub fn poll_title(text: &str) -> Result<Name<'_>, FieldError> {
+    if chars_within(text, TITLE_CHARS_MAX) && !has_control(text) {
+        Ok(Name(text))
+    } else {
+        Err(FieldError::new("title", "expected 1 to 200 characters, none of them control characters"))
+    }
+}
+
 /// Checks an option's name: 1–100 characters, no control characters.
 ///
 /// # Errors
@@ -162,6 +174,8 @@ mod tests {
         for bad in ["", "a b", "a/b", "ü", &"p".repeat(101)] {
             assert!(poll_name(bad).is_err(), "{bad:?}");
         }
+        assert!(poll_title(&"ü".repeat(200)).is_ok() && poll_title("<b>?").is_ok());
+        assert!(poll_title("").is_err() && poll_title(&"ü".repeat(201)).is_err() && poll_title("a\nb").is_err());
         assert!(option_name("fish & chips").is_ok());
         assert!(option_name("").is_err());
         assert!(voter_name("a\u{0}").is_err());

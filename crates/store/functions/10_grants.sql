@@ -2,7 +2,7 @@
 -- passed over, and so are objects: restore runs this over dumps of older schemas too.
 --   tally_owner     migrates, backs up and restores; everything here is its own
 --   tally_consumer  counts
---   tally_api       reads what it answers with, makes polls, and asks for redrives; it never sees a voter
+--   tally_api       reads what it answers with, makes polls, and asks for redrives; it never sees a voter, only the masked audit
 --   tally_grafana   reads figures: no payload, no voter
 -- Functions run with the rights of their caller, so these rows bound them too; the two that make and drop tables are the
 -- owner's, and theirs is the one right that is taken from PUBLIC.
@@ -46,6 +46,10 @@ BEGIN
             ('tally_api', 'SELECT', 'setting shard_lease consumer'),
             ('tally_api', 'SELECT, INSERT (reason, asked, through)', 'redrive'),
             ('tally_api', 'SELECT, INSERT', 'poll poll_option'),
+            -- A dump may be older than titles.
+            ('tally_api', 'UPDATE (title)',
+             (SELECT 'poll' FROM pg_attribute WHERE attrelid = to_regclass('poll') AND attname = 'title')),
+            ('tally_api', 'SELECT', 'vote_audit'),
             ('tally_grafana', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month'),
             ('tally_grafana', 'SELECT', 'endpoint_minute_figures endpoint_hour_figures endpoint_day_figures endpoint_month_figures'),
             ('tally_grafana', 'SELECT', 'shard_position log_event folded_route poll poll_option'),

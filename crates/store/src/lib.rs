@@ -43,7 +43,7 @@ pub use figures::{EndpointFigures, Figures};
 pub use lease::{Lease, Owners};
 pub use listen::Listener;
 pub use migrate::{Layout, MigrateSettings, Migrated, SchemaState};
-pub use poll::Poll;
+pub use poll::{AuditedVote, Poll, Standing};
 pub use position::ShardPosition;
 pub use reads::EndpointQuery;
 pub use redrive::{Redrive, RedriveWork, Redriven};

@@ -31,8 +31,13 @@ pub(crate) fn of(headers: &HeaderMap, door: Door<'_>, body: &[u8]) -> Result<Opt
         let detail = format!("{HEADER}: expected once, 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters");
         Problem::new(Kind::InvalidIdempotencyKey, detail).on(HEADER)
     })?;
+    Ok(Some(made(key, door, body)))
+}
+
+/// What a key stands for that is known to be one.
+pub(crate) fn made(key: &str, door: Door<'_>, body: &[u8]) -> ClientKey {
     let id = RequestId::of_key(OWNER, door.name, door.poll, key);
-    Ok(Some(ClientKey { id, body_hash: body_hash(door, body) }))
+    ClientKey { id, body_hash: body_hash(door, body) }
 }
 
 fn is_valid(key: &str) -> bool {

@@ -13,6 +13,7 @@ mod verdict;
 mod voter;
 pub(crate) mod votes;
 
+pub(crate) use append::Accepted;
 pub(crate) use raw::Scalar;
 pub(crate) use room::Room;
 pub(crate) use timestamp::parse_ms;

@@ -6,12 +6,14 @@ pub(crate) mod endpoints;
 pub(crate) mod evidence;
 mod figures;
 mod parameters;
+pub(crate) mod polls;
 pub(crate) mod results;
 pub(crate) mod series;
 pub(crate) mod services;
 mod sort;
 mod span;
 pub(crate) mod summary;
+pub(crate) mod votes;
 
 use crate::problem::{Kind, Problem};
 
@@ -33,6 +35,6 @@ fn rfc3339_s(at_s: i64) -> String {
 }
 
 /// The same from milliseconds, which it always shows.
-fn rfc3339_ms(at_ms: i64) -> String {
+pub(crate) fn rfc3339_ms(at_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(at_ms).map(|at| format!("{at:.3}")).unwrap_or_default()
 }

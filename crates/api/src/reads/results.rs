@@ -19,7 +19,7 @@ struct Answer<'a> {
 }
 
 #[derive(Debug, PartialEq, Serialize)]
-struct OfOption {
+pub(super) struct OfOption {
     option: String,
     votes: i64,
     percentage: f64,
@@ -50,7 +50,7 @@ async fn results(front: &Front, poll: &str, request: &HttpRequest) -> Result<Htt
 }
 
 /// Percentages to two digits; most votes first, then by name.
-fn shares(mut votes: Vec<(String, i64)>, total: i64) -> Vec<OfOption> {
+pub(super) fn shares(mut votes: Vec<(String, i64)>, total: i64) -> Vec<OfOption> {
     votes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     #[allow(clippy::cast_precision_loss)]
     let percentage = |votes: i64| if total == 0 { 0.0 } else { (votes as f64 * 1e4 / total as f64).round() / 1e2 };

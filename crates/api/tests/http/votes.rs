@@ -61,8 +61,8 @@ async fn the_default_poll_is_there_and_a_key_votes_once() {
 #[tokio::test]
 async fn a_poll_made_elsewhere_is_found() {
     let door = Door::open().await;
-    door.store.put_poll("dinner", &["fish"]).await.unwrap();
-    door.store.put_poll("default", &["birds"]).await.unwrap();
+    door.store.put_poll("dinner", None, &["fish"]).await.unwrap();
+    door.store.put_poll("default", None, &["birds"]).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     assert_eq!(door.post("/v1/polls/dinner/votes", &[JSON], r#"{"option":"fish"}"#).await.status, 202);
     assert_eq!(door.post("/api/vote", &[JSON], r#"{"option":"birds"}"#).await.status, 202);

@@ -122,9 +122,12 @@ async fn answer(api: &Store) {
     assert!(!api.service_names().await.unwrap().is_empty());
     assert_eq!(api.folded(10).await.unwrap().len(), 1);
     api.dead_letters(10, None, None).await.unwrap();
-    api.put_poll("made by the API", &["a", "b"]).await.unwrap();
+    api.put_poll("made by the API", None, &["a", "b"]).await.unwrap();
+    assert_eq!(api.put_poll("new", Some("What?"), &["x"]).await.unwrap().title.as_deref(), Some("What?"));
     assert_eq!(api.polls().await.unwrap().len(), 3);
     assert_eq!(api.poll_results("new").await.unwrap().unwrap().len(), 2);
+    assert_eq!(api.standings(10, None).await.unwrap().len(), 3);
+    assert_eq!(api.audited_votes(10).await.unwrap().len(), 3);
 }
 
 /// Backs up and goes back, without a superuser.
@@ -201,11 +204,17 @@ async fn refuse_the_rest(roles: &Roles) {
         "SELECT drop_partition_v1('minute')",
         "SELECT voter FROM vote",
         "SELECT source_ip FROM vote_event",
+        "SELECT voter FROM vote_event",
         "SELECT ids FROM request_ledger",
         "DELETE FROM consumer",
     ];
     roles.forbidden("api", &reader).await;
-    roles.forbidden("api", &["UPDATE poll_option SET votes = 100", "DELETE FROM poll_option"]).await;
+    roles
+        .forbidden(
+            "api",
+            &["UPDATE poll_option SET votes = 100", "UPDATE poll SET name = 'x'", "DELETE FROM poll_option"],
+        )
+        .await;
     roles.forbidden("grafana", &reader).await;
     roles.forbidden("grafana", &["SELECT payload FROM dead_letter", "INSERT INTO poll (name) VALUES ('x')"]).await;
 }

@@ -60,6 +60,60 @@ async fn a_voters_last_vote_wins_in_one_batch_and_over_many() {
     assert!(test.position(log.shard).await.unwrap().is_balanced());
 }
 
+/// The audit says what a vote changed, within a batch and over several, and names nobody.
+#[tokio::test]
+async fn the_audit_follows_a_voter_and_names_none() {
+    let test = TestStore::new().await;
+    let mut log = TestLog::new(0);
+    let cast = [("default", Some("ann"), "cats"), ("default", None, "dogs"), ("default", Some("ann"), "dogs")];
+    test.count(&log.next(votes(&cast))).await;
+    let cast = [("default", Some("ann"), "cats"), ("default", Some("ann"), "cats"), ("default", Some("bob"), "cats")];
+    test.count(&log.next(votes(&cast))).await;
+    test.count(&log.next(votes(&[("lunch", Some("ann"), "soup")]))).await;
+    let audited = test.audited_votes(10).await.unwrap();
+    let rows: Vec<_> = audited.iter().map(|vote| (vote.option.as_str(), vote.changed_from.as_deref())).collect();
+    let expected = [
+        ("soup", None),
+        ("cats", None),
+        ("cats", None),
+        ("cats", Some("dogs")),
+        ("dogs", Some("cats")),
+        ("dogs", None),
+        ("cats", None),
+    ];
+    assert_eq!(rows, expected);
+    let voters: Vec<_> = audited.iter().map(|vote| vote.voter.as_deref()).collect();
+    let (ann, bob) = (voters[0].unwrap(), voters[1].unwrap());
+    assert_eq!(voters, [Some(ann), Some(bob), Some(ann), Some(ann), Some(ann), None, Some(ann)]);
+    assert_ne!(ann, bob);
+    assert!(ann.chars().count() == 7 && ann.chars().nth(4) == Some('…'), "{ann}");
+    assert_eq!(audited.last().unwrap().at_ms, NOON * 1_000);
+    assert_eq!(test.audited_votes(2).await.unwrap(), audited[..2]);
+}
+
+#[tokio::test]
+async fn a_title_stays_until_there_is_another() {
+    let test = TestStore::new().await;
+    let title = async |title, options: &[&str]| test.put_poll("lunch", title, options).await.unwrap().title;
+    assert_eq!(title(None, &["soup"]).await, None);
+    assert_eq!(title(Some("Lunch?"), &[]).await.as_deref(), Some("Lunch?"));
+    assert_eq!(title(None, &["eggs"]).await.as_deref(), Some("Lunch?"));
+    assert_eq!(title(Some("What is for lunch?"), &[]).await.as_deref(), Some("What is for lunch?"));
+    test.put_poll("empty", None, &[]).await.unwrap();
+    test.count(&TestLog::new(0).next(votes(&[("lunch", None, "soup")]))).await;
+    let standings = test.standings(10, None).await.unwrap();
+    let rows: Vec<_> =
+        standings.iter().map(|poll| (poll.name.as_str(), poll.title.as_deref(), shown(&poll.votes))).collect();
+    let expected = [
+        ("default", Some("Cats or dogs?"), vec![("cats", 0), ("dogs", 0)]),
+        ("empty", None, vec![]),
+        ("lunch", Some("What is for lunch?"), vec![("soup", 1), ("eggs", 0)]),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(test.standings(1, Some("default")).await.unwrap(), standings[1..2]);
+    assert_eq!(test.polls().await.unwrap()[2].title.as_deref(), Some("What is for lunch?"));
+}
+
 #[tokio::test]
 async fn what_the_database_has_forgotten_is_added() {
     let test = TestStore::new().await;
@@ -115,13 +169,16 @@ async fn many_votes_for_one_option_are_quick() {
 #[tokio::test]
 async fn options_are_only_added() {
     let test = TestStore::new().await;
-    let poll = test.put_poll("lunch", &["soup", "bread", "soup"]).await.unwrap();
-    assert_eq!(poll, Poll { name: "lunch".to_owned(), options: vec!["bread".to_owned(), "soup".to_owned()] });
-    assert_eq!(test.put_poll("lunch", &["eggs"]).await.unwrap().options, ["bread", "eggs", "soup"]);
-    assert_eq!(test.put_poll("lunch", &[]).await.unwrap().options, ["bread", "eggs", "soup"]);
+    let poll = test.put_poll("lunch", None, &["soup", "bread", "soup"]).await.unwrap();
+    assert_eq!(
+        poll,
+        Poll { name: "lunch".to_owned(), title: None, options: vec!["bread".to_owned(), "soup".to_owned()] }
+    );
+    assert_eq!(test.put_poll("lunch", None, &["eggs"]).await.unwrap().options, ["bread", "eggs", "soup"]);
+    assert_eq!(test.put_poll("lunch", None, &[]).await.unwrap().options, ["bread", "eggs", "soup"]);
     let polls = test.polls().await.unwrap();
     let names: Vec<_> = polls.iter().map(|p| (p.name.as_str(), p.options.len())).collect();
     assert_eq!(names, [("default", 2), ("lunch", 3)]);
-    assert_eq!(test.put_poll("empty", &[]).await.unwrap().options, [""; 0]);
+    assert_eq!(test.put_poll("empty", None, &[]).await.unwrap().options, [""; 0]);
     assert_eq!(test.poll_results("empty").await.unwrap(), Some(Vec::new()));
 }
