@@ -1,14 +1,18 @@
-//! `GET /` and `GET /openapi.json`: what there is, for people and for programs.
+//! The list of routes and `GET /openapi.json`: what there is, for people and for programs.
 
 use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 
+use crate::pages::assets;
+
 /// Every route, with a phrase; the documentation must name each (held by a test).
-pub(crate) const ROUTES: [(&str, &str); 18] = [
+pub(crate) const ROUTES: [(&str, &str); 31] = [
     ("POST /v1/events", "count events: one JSON object, an array, or NDJSON; gzip and zstd"),
     ("POST /api/vote", "vote in the poll default"),
     ("POST /v1/polls/{poll}/votes", "vote in a poll"),
-    ("PUT /v1/polls/{poll}", "make a poll, or add options to it"),
+    ("GET /v1/polls", "every poll, and how it stands"),
+    ("GET /v1/votes", "the last votes, their voters masked"),
+    ("PUT /v1/polls/{poll}", "make a poll, add options to it, or give it a title"),
     ("GET /v1/polls/{poll}", "results of a poll"),
     ("GET /api/results", "results of the poll default"),
     ("GET /v1/endpoints", "requests, errors and durations of every endpoint"),
@@ -22,14 +26,26 @@ pub(crate) const ROUTES: [(&str, &str); 18] = [
     ("GET /ready", "events can be appended to every shard"),
     ("GET /metrics", "Prometheus metrics"),
     ("GET /openapi.json", "this API for programs"),
-    ("GET /", "this list"),
+    ("GET /", "the dashboard; this list with Accept: application/json"),
+    ("GET /endpoints/{id}", "the dashboard's page of an endpoint"),
+    ("GET /pipeline", "the dashboard's page of the log and its consumers"),
+    ("GET /polls", "the dashboard's page of polls"),
+    ("GET /reports", "the dashboard's page of reports"),
+    ("GET /states", "the dashboard's states, each once"),
+    ("GET /first-run", "the dashboard before the first event"),
+    ("GET /vote", "the vote page of the poll default"),
+    ("GET /vote/{poll}", "the vote page of a poll"),
+    ("POST /vote/{poll}", "a vote from the vote page's form"),
+    ("GET /vote/{poll}/result", "the result for people, without JavaScript"),
+    ("GET /assets/{file}", "scripts and style sheets of the pages"),
 ];
 
 /// Lists the routes.
-pub(crate) async fn get() -> HttpResponse {
+pub(crate) fn list() -> HttpResponse {
     let routes: Map<String, Value> =
         ROUTES.iter().map(|(route, phrase)| ((*route).to_owned(), json!(phrase))).collect();
-    HttpResponse::Ok().json(json!({"name": "tally", "version": env!("CARGO_PKG_VERSION"), "routes": routes}))
+    let (version, page) = (env!("CARGO_PKG_VERSION"), assets::page_name());
+    HttpResponse::Ok().json(json!({"name": "tally", "version": version, "page": page, "routes": routes}))
 }
 
 /// The API as an OpenAPI document, kept by hand.
@@ -56,7 +72,8 @@ mod tests {
         let app = test::init_service(App::new().configure(crate::routes::configure)).await;
         for (route, _) in ROUTES {
             assert!(documentation.contains(&format!("`{route}`")), "docs/http.md does not name {route}");
-            let path = route.split_once(' ').unwrap().1.replace("{poll}", "p").replace("{id}", "1");
+            let path =
+                route.split_once(' ').unwrap().1.replace("{poll}", "p").replace("{id}", "1").replace("{file}", "f");
             // TRACE is allowed nowhere: 405 tells that there is something.
             let asked = test::TestRequest::with_uri(&path).method(actix_web::http::Method::TRACE).to_request();
             assert_eq!(test::call_service(&app, asked).await.status(), 405, "{route}");

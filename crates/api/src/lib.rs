@@ -2,7 +2,8 @@
 //!
 //! Knows no Redis command and no SQL word, and writes no aggregate. Read the modules in this order: [`config`] is what can
 //! be set; `server` binds and serves; `routes` has every path; `ingest` takes a POST to the log; `reads` answers what was
-//! counted; `problem` has every refusal.
+//! counted; `pages` are for people;
+//! `problem` has every refusal.
 
 mod changes;
 pub mod config;
@@ -15,6 +16,7 @@ mod ingest;
 mod json;
 pub mod logging;
 mod metrics;
+mod pages;
 mod polls;
 mod problem;
 mod reads;

@@ -17,6 +17,7 @@ use tally_stream::AppenderStats;
 
 use crate::front::Front;
 use crate::ingest::Rejections;
+use crate::pages::Trouble;
 use crate::problem::{Kind, Problem};
 
 /// Upper bounds of the duration buckets in seconds.
@@ -198,11 +199,15 @@ pub(crate) async fn measure(
     let answer = next.call(request).await?;
     let route = answer.request().match_pattern().unwrap_or_else(|| UNKNOWN.to_owned());
     front.metrics.answered(route, method, answer.status().as_u16(), began);
-    if let Some(problem) = answer.response().error().and_then(|error| error.as_error::<Problem>()) {
+    if let Some(problem) = answer.response().error().and_then(problem_of) {
         front.metrics.refused(problem.kind());
     }
     drop(in_flight);
     Ok(answer)
+}
+
+fn problem_of(error: &actix_web::Error) -> Option<&Problem> {
+    error.as_error::<Problem>().or_else(|| error.as_error::<Trouble>().map(Trouble::problem))
 }
 
 fn method_label(method: &actix_web::http::Method) -> &'static str {

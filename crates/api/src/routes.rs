@@ -6,9 +6,10 @@ use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
 use crate::ingest::{body, events, votes};
+use crate::pages::{app, assets, result, vote};
 use crate::problem::{Kind, Problem};
 use crate::reads::{accounting, endpoints, evidence, results, series, services, summary};
-use crate::{index, metrics, polls, ready, shared_answers};
+use crate::{index, metrics, polls, reads, ready, shared_answers};
 
 /// Mounts all routes.
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
@@ -17,7 +18,9 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.service(write("/api/vote", Method::POST, votes::post_default));
     app.service(write("/v1/polls/{poll}/votes", Method::POST, votes::post));
     // Polls
+    app.service(shared("/v1/polls", reads::polls::get));
     app.service(poll("/v1/polls/{poll}"));
+    app.service(shared("/v1/votes", reads::votes::get));
     app.service(shared("/api/results", results::get_default));
     // Reads
     app.service(shared("/v1/endpoints", endpoints::get));
@@ -32,7 +35,18 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.service(read("/ready", ready::get));
     app.service(read("/metrics", metrics::scrape));
     app.service(read("/openapi.json", index::openapi));
-    app.service(read("/", index::get));
+    // Pages
+    app.service(read("/", app::root));
+    app.service(read("/endpoints/{id}", app::page));
+    app.service(read("/pipeline", app::page));
+    app.service(read("/polls", app::page));
+    app.service(read("/reports", app::page));
+    app.service(read("/states", app::page));
+    app.service(read("/first-run", app::page));
+    app.service(read("/vote", vote::get_default));
+    app.service(form("/vote/{poll}"));
+    app.service(shared("/vote/{poll}/result", result::get));
+    app.service(read("/assets/{file}", assets::get));
 
     app.default_service(web::to(not_found));
     app.app_data(web::PathConfig::default().error_handler(|error, _| Problem::parameter("path", error).into()));
@@ -92,6 +106,11 @@ fn poll(path: &str) -> impl HttpServiceFactory + 'static {
     all.wrap(from_fn(shared_answers::keep))
 }
 
+fn form(path: &str) -> impl HttpServiceFactory + 'static {
+    let resource = web::resource(path).route(web::get().to(vote::get)).route(web::head().to(vote::get));
+    refusing_others(resource.route(web::post().to(vote::post)), &[Method::GET, Method::HEAD, Method::POST])
+}
+
 fn refusing_others(resource: Resource, allowed: &[Method]) -> Resource {
     let allowed = allowed.to_vec();
     resource.default_service(web::to(move |request: HttpRequest, payload: web::Payload| {
@@ -106,7 +125,10 @@ fn refusing_others(resource: Resource, allowed: &[Method]) -> Resource {
 async fn not_found(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     body::pass_over(payload).await?;
     let path: String = request.path().chars().take(200).collect();
-    Err(Problem::new(Kind::NotFound, format!("there is nothing at {path}; GET / lists what there is")))
+    Err(Problem::new(
+        Kind::NotFound,
+        format!("there is nothing at {path}; GET / with Accept: application/json lists what there is"),
+    ))
 }
 
 /// The process is alive; nothing else is asked.
