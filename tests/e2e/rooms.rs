@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Dependencies (not those of tests) that only these crates may have.
-const RESERVED: [(&str, &[&str]); 11] = [
+const RESERVED: [(&str, &[&str]); 13] = [
     ("redis", &["tally-stream"]),
     ("deadpool-redis", &["tally-stream"]),
     ("tokio-postgres", &["tally-store"]),
@@ -14,6 +14,8 @@ const RESERVED: [(&str, &[&str]); 11] = [
     ("deadpool-postgres", &["tally-store"]),
     ("refinery", &["tally-store"]),
     ("actix-web", &["tally-api", "tally-consumer"]),
+    ("askama", &["tally-api"]),
+    ("rust-embed", &["tally-api"]),
     ("reqwest", &["tally"]),
     ("tally-api", &[]),
     ("tally-consumer", &[]),

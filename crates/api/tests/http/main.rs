@@ -9,5 +9,7 @@ mod bad_questions;
 mod browser;
 mod good_events;
 mod operation;
+mod pages;
 mod reads;
+mod vote_page;
 mod votes;

@@ -78,6 +78,7 @@ async fn serve(parts: &Parts, port: u16) -> Result<(), Problem> {
 
 fn greet(parts: &Parts, port: u16) {
     say(&format!("ready http://127.0.0.1:{port}"));
+    say(&format!("dashboard http://127.0.0.1:{port}/  (vote: http://127.0.0.1:{port}/vote)"));
     say(&format!(
         "curl -sS http://127.0.0.1:{port}/v1/events -H 'content-type: application/json' -d \
          '{{\"service\":\"shop\",\"method\":\"GET\",\"route\":\"/hello\",\"status\":200,\"duration_ms\":12.5}}'"
