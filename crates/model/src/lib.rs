@@ -29,6 +29,6 @@ pub use pieces::Pieces;
 pub use position::{Position, PositionError, Step, judge};
 pub use route::{RouteTemplate, fold_ids};
 pub use shard::{HASH_NAMES, RequestId, Shard};
-pub use sketch::{RELATIVE_ERROR, Sketch, SketchError};
+pub use sketch::{RELATIVE_ERROR, Sketch, SketchError, SketchSum};
 pub use vote::Vote;
 pub use window::{Level, Window};

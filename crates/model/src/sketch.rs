@@ -61,9 +61,20 @@ impl Sketch {
 
     /// Adds all that `other` counted.
     pub fn merge(&mut self, other: &Self) {
-        for &(bin, count) in &other.bins {
-            self.add(bin, count);
+        if self.bins.is_empty() {
+            self.bins.clone_from(&other.bins);
+            return;
         }
+        let merged = Vec::with_capacity(self.bins.len() + other.bins.len());
+        let ours = std::mem::replace(&mut self.bins, merged);
+        let (mut ours, mut theirs) = (ours.into_iter().peekable(), other.bins.iter().copied().peekable());
+        while let (Some(our), Some(their)) = (ours.peek().copied(), theirs.peek().copied()) {
+            let bin = our.0.min(their.0);
+            let our = ours.next_if(|next| next.0 == bin).map_or(0, |next| next.1);
+            let their = theirs.next_if(|next| next.0 == bin).map_or(0, |next| next.1);
+            self.bins.push((bin, our.saturating_add(their)));
+        }
+        self.bins.extend(ours.chain(theirs));
     }
 
     /// Number of durations counted.
@@ -118,33 +129,99 @@ impl Sketch {
     /// # Errors
     /// [`SketchError`], if the bytes end within a run, a varint is too long, or a bin is out of range.
     pub fn decode(bytes: &[u8]) -> Result<Self, SketchError> {
-        let mut counts = vec![0_u64; BINS];
-        merge_runs(bytes, &mut counts)?;
-        let held = counts.into_iter().enumerate().filter(|c| c.1 > 0);
-        Ok(Self { bins: held.filter_map(|(bin, count)| Some((u16::try_from(bin).ok()?, count))).collect() })
+        let mut sum = SketchSum::new();
+        sum.add(bytes)?;
+        Ok(sum.take())
     }
 }
 
-fn merge_runs(bytes: &[u8], counts: &mut [u64]) -> Result<(), SketchError> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let mut bin = 0_u64;
-        for _ in 0..number(bytes, &mut rest)? {
-            let at = bytes.len() - rest.len();
-            bin = bin.saturating_add(number(bytes, &mut rest)?);
-            let count = number(bytes, &mut rest)?;
-            let slot = usize::try_from(bin).ok().and_then(|bin| counts.get_mut(bin));
-            let slot = slot.ok_or(SketchError { at })?;
-            *slot = slot.saturating_add(count);
+/// Encoded sketches, added up in one array of all bins that serves sum after sum: what many rows cost is the reading of
+/// their bytes, not a sketch each.
+#[derive(Debug, Clone)]
+pub struct SketchSum {
+    counts: Vec<u64>,
+    /// The first bin that may hold something.
+    first: usize,
+    /// The bin after the last.
+    end: usize,
+}
+
+impl Default for SketchSum {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SketchSum {
+    /// A sum of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { counts: vec![0; BINS], first: BINS, end: 0 }
+    }
+
+    /// Adds an encoded sketch of any number of runs.
+    ///
+    /// # Errors
+    /// As [`Sketch::decode`]; the sum is then of nothing.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<(), SketchError> {
+        let added = self.add_runs(bytes);
+        if added.is_err() {
+            *self = Self::new();
         }
+        added
     }
-    Ok(())
+
+    /// What was added since the last time, as a sketch; the next sum begins.
+    pub fn take(&mut self) -> Sketch {
+        let first = std::mem::replace(&mut self.first, BINS);
+        let end = std::mem::take(&mut self.end);
+        let counts = self.counts.get_mut(first..end).unwrap_or_default();
+        let filled = counts.iter_mut().enumerate().filter(|(_, count)| **count > 0);
+        let bin = |(i, count): (usize, &mut u64)| Some((u16::try_from(first + i).ok()?, std::mem::take(count)));
+        Sketch { bins: filled.filter_map(bin).collect() }
+    }
+
+    fn add_runs(&mut self, bytes: &[u8]) -> Result<(), SketchError> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let pairs = number(bytes, &mut at)?;
+            let mut bin = 0_u64;
+            for pair in 0..pairs {
+                let bin_at = at;
+                bin = bin.saturating_add(number(bytes, &mut at)?);
+                let count = number(bytes, &mut at)?;
+                let i = usize::try_from(bin).unwrap_or(BINS);
+                let slot = self.counts.get_mut(i).ok_or(SketchError { at: bin_at })?;
+                *slot = slot.saturating_add(count);
+                // Bins ascend within a run.
+                if pair == 0 {
+                    self.first = self.first.min(i);
+                }
+                self.end = self.end.max(i + 1);
+            }
+        }
+        Ok(())
+    }
 }
 
-/// The next number of `rest`, which is the end of `bytes`.
-fn number(bytes: &[u8], rest: &mut &[u8]) -> Result<u64, SketchError> {
-    let at = bytes.len() - rest.len();
-    varint::take(rest).ok_or(SketchError { at })
+/// The number that starts at `at`, which moves behind it.
+fn number(bytes: &[u8], at: &mut usize) -> Result<u64, SketchError> {
+    let start = *at;
+    let damaged = SketchError { at: start };
+    match bytes.get(start) {
+        // Most are of one byte.
+        Some(&byte) if byte < 0x80 => {
+            *at += 1;
+            Ok(u64::from(byte))
+        }
+        Some(_) => {
+            let mut rest = &bytes[start..];
+            let value = varint::take(&mut rest).ok_or(damaged)?;
+            *at = bytes.len() - rest.len();
+            Ok(value)
+        }
+        None => Err(damaged),
+    }
 }
 
 /// The bin of a duration: the first whose upper bound is not below it.
@@ -233,6 +310,20 @@ mod tests {
             if !all.is_empty() {
                 assert_close(&merged, &mut all)?;
             }
+        }
+
+        #[test]
+        fn one_sum_after_the_other(parts in prop::collection::vec(prop::collection::vec(durations(), 0..60), 1..12)) {
+            let mut sum = SketchSum::new();
+            for part in &parts {
+                // What is damaged leaves nothing behind.
+                prop_assert!(sum.add(&[2, 7, 1, 255]).is_err());
+                let (early, late) = part.split_at(part.len() / 2);
+                sum.add(&sketch_of(early).encode()).unwrap();
+                sum.add(&sketch_of(late).encode()).unwrap();
+                prop_assert_eq!(sum.take(), sketch_of(part));
+            }
+            prop_assert_eq!(sum.take(), Sketch::new());
         }
 
         #[test]

@@ -1,8 +1,50 @@
 -- Adding to hours, days and months: by apply for what is late, by roll_up for everything else.
--- Lock order everywhere: services, endpoints, minutes, hours, days, months, each sorted by key.
+-- Lock order everywhere: services, endpoints, minutes, hours, days, months, then the same four levels of services, each
+-- sorted by key.
 
--- Adds rows to every level above minutes that still keeps their time. Appends the rows that grew long to what is given.
--- One text for three tables; this is off the hot path, where planning it again is cheap.
+-- Adds rows to every level of their services that still keeps their time. Rows that grew long are not returned: who merges
+-- sketches asks for them (grown_services_v1). One text for four tables, as in add_coarser.
+CREATE OR REPLACE FUNCTION add_services(p_deltas rollup_delta[]) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    unit text;
+    floor_at timestamptz;
+    deltas rollup_delta[];  -- of services: the first field is a service's id
+BEGIN
+    SELECT array_agg(ROW(sums.*)::rollup_delta) INTO deltas FROM (
+        SELECT e.service_id, d.start, sum(requests)::bigint, sum(status_1xx)::bigint, sum(status_2xx)::bigint,
+               sum(status_3xx)::bigint, sum(status_4xx)::bigint, sum(status_5xx)::bigint, sum(timed)::bigint,
+               least(sum(duration_sum_us), 9223372036854775807)::bigint, min(duration_min_us), max(duration_max_us),
+               string_agg(sketch, '' ORDER BY d.endpoint)
+        FROM unnest(p_deltas) AS d JOIN endpoint e ON e.id = d.endpoint GROUP BY 1, 2) AS sums;
+    FOREACH unit IN ARRAY ARRAY['minute', 'hour', 'day', 'month'] LOOP
+        SELECT at INTO floor_at FROM retention_floor WHERE level = unit;
+        EXECUTE format($sql$
+            INSERT INTO %I AS t (start, service, requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx,
+                                 timed, duration_sum_us, duration_min_us, duration_max_us, sketch)
+            SELECT date_trunc(%L, start, 'UTC'), endpoint, sum(requests)::bigint, sum(status_1xx)::bigint,
+                   sum(status_2xx)::bigint, sum(status_3xx)::bigint, sum(status_4xx)::bigint, sum(status_5xx)::bigint,
+                   sum(timed)::bigint, least(sum(duration_sum_us), 9223372036854775807)::bigint,
+                   min(duration_min_us), max(duration_max_us), string_agg(sketch, '' ORDER BY start)
+            FROM unnest($1) WHERE start >= $2 GROUP BY 1, 2 ORDER BY 1, 2
+            ON CONFLICT (start, service) DO UPDATE SET
+                requests = t.requests + excluded.requests,
+                status_1xx = t.status_1xx + excluded.status_1xx, status_2xx = t.status_2xx + excluded.status_2xx,
+                status_3xx = t.status_3xx + excluded.status_3xx, status_4xx = t.status_4xx + excluded.status_4xx,
+                status_5xx = t.status_5xx + excluded.status_5xx, timed = t.timed + excluded.timed,
+                duration_sum_us = saturating_add(t.duration_sum_us, excluded.duration_sum_us),
+                duration_min_us = least(t.duration_min_us, excluded.duration_min_us),
+                duration_max_us = greatest(t.duration_max_us, excluded.duration_max_us),
+                sketch = t.sketch || excluded.sketch
+            $sql$, 'service_' || unit, unit)
+        USING deltas, floor_at;
+    END LOOP;
+END
+$$;
+
+-- Adds rows to every level above minutes that still keeps their time, and to all levels of their services. Appends the rows
+-- of endpoints that grew long to what is given. One text for three tables; this is off the hot path, where planning it again
+-- is cheap.
 CREATE OR REPLACE FUNCTION add_coarser(
     p_deltas rollup_delta[],
     INOUT grown_levels text[], INOUT grown_endpoints bigint[], INOUT grown_starts bigint[], INOUT grown_sketches bytea[])
@@ -46,6 +88,7 @@ BEGIN
         grown_starts := grown_starts || starts;
         grown_sketches := grown_sketches || sketches;
     END LOOP;
+    PERFORM add_services(p_deltas);
 END
 $$;
 

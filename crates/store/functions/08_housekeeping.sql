@@ -44,13 +44,26 @@ END
 $$;
 
 -- Deletes a bounded number of rows that nobody will ask for again: ledger, history, consumers, released barriers, dead
--- letters (their number stays in shard_position), redrives that are done. Returns how many.
+-- letters (their number stays in shard_position), redrives that are done, and of each level of services what lies below its
+-- floor. Returns how many.
 CREATE OR REPLACE FUNCTION expire_v1(p_ledger interval, p_history interval, p_evidence interval, p_limit integer)
 RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
+    unit text;
     expired bigint;
     total bigint := 0;
 BEGIN
+    FOREACH unit IN ARRAY ARRAY['minute', 'hour', 'day', 'month'] LOOP
+        -- Locked in the order of the key, as everybody does.
+        EXECUTE format($sql$
+            DELETE FROM %1$I WHERE ctid = ANY (ARRAY(
+                SELECT t.ctid FROM %1$I t JOIN retention_floor f ON f.level = %2$L AND t.start < f.at
+                ORDER BY t.start, t.service LIMIT $1 FOR UPDATE OF t))
+            $sql$, 'service_' || unit, unit)
+        USING p_limit;
+        GET DIAGNOSTICS expired = ROW_COUNT;
+        total := total + expired;
+    END LOOP;
     DELETE FROM request_ledger WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM request_ledger WHERE at < tally_now() - p_ledger LIMIT p_limit));
     GET DIAGNOSTICS expired = ROW_COUNT;
@@ -76,37 +89,62 @@ END
 $$;
 
 -- Puts merged sketches back where the row still starts with the bytes that were merged; what was appended since stays
--- behind them. Levels in lock order, rows locked by key.
+-- behind them. Levels in lock order, rows locked by key. A level of services is named service_minute and so on, and their ids
+-- stand where those of endpoints do.
 CREATE OR REPLACE FUNCTION compact_v1(
     p_levels text[], p_endpoints bigint[], p_starts bigint[], p_olds bytea[], p_news bytea[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     unit text;
+    rollup text;
+    key text;
     changed bigint;
     total bigint := 0;
 BEGIN
-    FOREACH unit IN ARRAY ARRAY['minute', 'hour', 'day', 'month'] LOOP
+    FOREACH unit IN ARRAY ARRAY['minute', 'hour', 'day', 'month', 'service_minute', 'service_hour', 'service_day', 'service_month']
+    LOOP
         CONTINUE WHEN NOT unit = ANY (p_levels);
+        rollup := CASE WHEN unit LIKE 'service%' THEN unit ELSE 'endpoint_' || unit END;
+        key := CASE WHEN unit LIKE 'service%' THEN 'start, t.service' ELSE 'endpoint, t.start' END;
         EXECUTE format($sql$
             SELECT count(*) FROM (
-                SELECT FROM %1$I t JOIN unnest($1, $2, $3) AS g (level, endpoint, start_s)
-                    ON t.endpoint = g.endpoint AND t.start = to_timestamp(g.start_s)
-                WHERE g.level = %2$L ORDER BY t.endpoint, t.start FOR NO KEY UPDATE OF t) AS locked
-            $sql$, 'endpoint_' || unit, unit)
+                SELECT FROM %1$I t JOIN unnest($1, $2, $3) AS g (level, id, start_s)
+                    ON t.%2$I = g.id AND t.start = to_timestamp(g.start_s)
+                WHERE g.level = %3$L ORDER BY t.%4$s FOR NO KEY UPDATE OF t) AS locked
+            $sql$, rollup, split_part(rollup, '_', 1), unit, key)
         INTO changed USING p_levels, p_endpoints, p_starts;
         EXECUTE format($sql$
             UPDATE %1$I t
             SET sketch = g.new || substring(t.sketch FROM octet_length(g.old) + 1), compact_bytes = octet_length(g.new)
-            FROM unnest($1, $2, $3, $4, $5) AS g (level, endpoint, start_s, old, new)
-            WHERE g.level = %2$L AND t.endpoint = g.endpoint AND t.start = to_timestamp(g.start_s)
+            FROM unnest($1, $2, $3, $4, $5) AS g (level, id, start_s, old, new)
+            WHERE g.level = %3$L AND t.%2$I = g.id AND t.start = to_timestamp(g.start_s)
               AND substring(t.sketch FROM 1 FOR octet_length(g.old)) = g.old
-            $sql$, 'endpoint_' || unit, unit)
+            $sql$, rollup, split_part(rollup, '_', 1), unit)
         USING p_levels, p_endpoints, p_starts, p_olds, p_news;
         GET DIAGNOSTICS changed = ROW_COUNT;
         total := total + changed;
     END LOOP;
     RETURN total;
 END
+$$;
+
+-- The rows of services that grew long, the longest first: at most p_rows, and with the first that many bytes in all.
+CREATE OR REPLACE FUNCTION grown_services_v1(p_rows integer, p_bytes bigint)
+RETURNS TABLE (level text, service bigint, start_s bigint, sketch bytea) LANGUAGE sql STABLE AS $$
+    SELECT grown.level, grown.service, extract(epoch FROM grown.start)::bigint, grown.sketch
+    FROM (SELECT longest.*, sum(octet_length(longest.sketch)) OVER (ORDER BY longest.by_bytes DESC, longest.level, start, service
+                                                                   ROWS UNBOUNDED PRECEDING) AS bytes
+          FROM setting, LATERAL (
+              SELECT 'service_minute' AS level, t.start, t.service, t.sketch, octet_length(t.sketch) - compact_bytes AS by_bytes
+                  FROM service_minute t WHERE octet_length(t.sketch) - compact_bytes > setting.sketch_bytes
+              UNION ALL SELECT 'service_hour', t.start, t.service, t.sketch, octet_length(t.sketch) - compact_bytes
+                  FROM service_hour t WHERE octet_length(t.sketch) - compact_bytes > setting.sketch_bytes
+              UNION ALL SELECT 'service_day', t.start, t.service, t.sketch, octet_length(t.sketch) - compact_bytes
+                  FROM service_day t WHERE octet_length(t.sketch) - compact_bytes > setting.sketch_bytes
+              UNION ALL SELECT 'service_month', t.start, t.service, t.sketch, octet_length(t.sketch) - compact_bytes
+                  FROM service_month t WHERE octet_length(t.sketch) - compact_bytes > setting.sketch_bytes
+              ORDER BY by_bytes DESC LIMIT p_rows) AS longest) AS grown
+    WHERE grown.bytes - octet_length(grown.sketch) < p_bytes
 $$;
 
 -- Rows that grew long and were not compacted, because whoever was told died. Minutes not yet rolled and the latest units of

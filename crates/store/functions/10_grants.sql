@@ -37,6 +37,7 @@ BEGIN
             ('tally_consumer', 'UPDATE (at)', 'retention_floor'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE', 'service folded_route'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE', 'endpoint_minute endpoint_hour endpoint_day endpoint_month'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE, DELETE', 'service_minute service_hour service_day service_month'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE (name)', 'poll'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE (votes)', 'poll_option'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE (option, at)', 'vote'),
@@ -45,12 +46,14 @@ BEGIN
             ('tally_api', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month'),
             ('tally_api', 'SELECT', 'setting shard_lease consumer'),
             ('tally_api', 'SELECT, INSERT (reason, asked, through)', 'redrive'),
+            ('tally_api', 'SELECT', 'service service_minute service_hour service_day service_month'),
             ('tally_api', 'SELECT, INSERT', 'poll poll_option'),
             -- A dump may be older than titles.
             ('tally_api', 'UPDATE (title)',
              (SELECT 'poll' FROM pg_attribute WHERE attrelid = to_regclass('poll') AND attname = 'title')),
             ('tally_api', 'SELECT', 'vote_audit'),
             ('tally_grafana', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month'),
+            ('tally_grafana', 'SELECT', 'service service_minute service_hour service_day service_month'),
             ('tally_grafana', 'SELECT', 'endpoint_minute_figures endpoint_hour_figures endpoint_day_figures endpoint_month_figures'),
             ('tally_grafana', 'SELECT', 'shard_position log_event folded_route poll poll_option'),
             ('tally_grafana', 'SELECT (id, shard, epoch, seq, idx, events, reason, at)', 'dead_letter')

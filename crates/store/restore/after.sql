@@ -25,3 +25,10 @@ INSERT INTO backup_barrier (label, shard, epoch, seq, made_at, released_at)
 DELETE FROM consumer;
 UPDATE shard_lease SET owner = NULL, until = '-infinity';
 ANALYZE shard_position, endpoint, endpoint_minute, endpoint_hour, endpoint_day, endpoint_month;
+DO $$
+BEGIN
+    IF to_regclass('service_month') IS NOT NULL THEN  -- not in dumps of older schemas
+        ANALYZE service_minute, service_hour, service_day, service_month;
+    END IF;
+END
+$$;

@@ -82,12 +82,12 @@ pub enum Error {
     #[error("a regress inside a batch: what came before it must be applied first")]
     RegressInside,
     /// A stored sketch cannot be read.
-    #[error("{level} row of endpoint {endpoint}: {source}")]
+    #[error("{level} row of {whose}: {source}")]
     Sketch {
         /// Name of the level.
         level: &'static str,
-        /// Endpoint of the row.
-        endpoint: i64,
+        /// Whose row it is: an endpoint, a service, all services.
+        whose: String,
         /// What is wrong with it.
         source: SketchError,
     },

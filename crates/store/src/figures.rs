@@ -1,11 +1,20 @@
 //! Rows of a rollup, added up.
 
-use tally_model::{EndpointId, EndpointName, Level, Sketch};
+use tally_model::{EndpointId, EndpointName, Level, Sketch, SketchSum};
 use tokio_postgres::Row;
 
 use crate::Error;
-use crate::sketches::decode;
 use crate::store::{amount, column};
+
+/// The columns of a rollup.
+pub(crate) const COLUMNS: &str = "requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx, timed, duration_sum_us, \
+    duration_min_us, duration_max_us, sketch";
+/// The columns of a rollup, added up.
+pub(crate) const SUMS: &str = "sum(requests)::bigint AS requests, sum(status_1xx)::bigint AS status_1xx, \
+    sum(status_2xx)::bigint AS status_2xx, sum(status_3xx)::bigint AS status_3xx, sum(status_4xx)::bigint AS status_4xx, \
+    sum(status_5xx)::bigint AS status_5xx, sum(timed)::bigint AS timed, \
+    least(sum(duration_sum_us), 9223372036854775807)::bigint AS duration_sum_us, \
+    min(duration_min_us) AS duration_min_us, max(duration_max_us) AS duration_max_us, string_agg(sketch, '') AS sketch";
 
 /// What some endpoint, or several, did in some window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,8 +51,13 @@ impl Figures {
         self.sketch.merge(&other.sketch);
     }
 
-    /// Reads a row with the columns of a rollup.
-    pub(crate) fn read(statement: &'static str, level: Level, endpoint: EndpointId, row: &Row) -> Result<Self, Error> {
+    /// Reads a row with the columns of a rollup. `bins` adds up its sketch, and is of nothing before and after.
+    pub(crate) fn read(
+        (statement, level): (&'static str, Level),
+        row: &Row,
+        bins: &mut SketchSum,
+        whose: impl FnOnce() -> String,
+    ) -> Result<Self, Error> {
         let amount = |name| amount(statement, row, name);
         let duration = |name| -> Result<Option<u64>, Error> {
             let us: Option<i64> = column(statement, row, name)?;
@@ -54,6 +68,8 @@ impl Figures {
         for (count, class) in status.iter_mut().zip(classes) {
             *count = amount(class)?;
         }
+        let added = bins.add(column(statement, row, "sketch")?);
+        added.map_err(|source| Error::Sketch { level: level.name(), whose: whose(), source })?;
         Ok(Self {
             requests: amount("requests")?,
             status,
@@ -61,7 +77,7 @@ impl Figures {
             duration_sum_us: amount("duration_sum_us")?,
             duration_min_us: duration("duration_min_us")?,
             duration_max_us: duration("duration_max_us")?,
-            sketch: decode(level, endpoint, column(statement, row, "sketch")?)?,
+            sketch: bins.take(),
         })
     }
 }

@@ -33,6 +33,8 @@ mod figures;
 mod listen;
 mod poll;
 mod reads;
+mod series;
+mod services;
 
 pub use apply::Applied;
 pub use barrier::Barrier;
@@ -49,5 +51,5 @@ pub use reads::EndpointQuery;
 pub use redrive::{Redrive, RedriveWork, Redriven};
 pub use retention::{Floors, Keep, Maintained};
 pub use roll_up::RolledUp;
-pub use sketches::GrownSketch;
+pub use sketches::{GrownSketch, Whose};
 pub use store::Store;

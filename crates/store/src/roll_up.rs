@@ -20,7 +20,7 @@ pub struct RolledUp {
 }
 
 impl Store {
-    /// Adds a bounded number of minutes that are over to hour, day and month, each once. Any consumer may call it at any
+    /// Adds a bounded number of minutes that are over to hour, day and month, and to those of their services, each once. Any consumer may call it at any
     /// time, several at once.
     ///
     /// # Errors
@@ -29,11 +29,11 @@ impl Store {
         for _ in 0..PARTITIONS_MAX {
             let row = self.query_one(ROLL_UP, "SELECT * FROM roll_up_v1()", &[]).await?;
             let Some(level) = column::<Option<&str>>(ROLL_UP, &row, "need_level")? else {
-                return Ok(RolledUp {
-                    rows: amount(ROLL_UP, &row, "rolled_rows")?,
-                    more: column(ROLL_UP, &row, "more")?,
-                    grown: GrownSketch::read(ROLL_UP, &row)?,
-                });
+                let (rows, more) = (amount(ROLL_UP, &row, "rolled_rows")?, column(ROLL_UP, &row, "more")?);
+                let mut grown = GrownSketch::read(ROLL_UP, &row)?;
+                // Those that late applies added to as well.
+                grown.extend(self.grown_services().await?);
+                return Ok(RolledUp { rows, more, grown });
             };
             self.make_partition(level_named(ROLL_UP, level)?, column(ROLL_UP, &row, "need_start_s")?).await?;
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use futures_util::TryStreamExt;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -126,6 +127,28 @@ impl Store {
             connection.query(&prepared, parameters).await
         })
         .await
+    }
+
+    /// Gives `take` each row of one statement as it arrives, so that an answer of any length takes no room.
+    pub(crate) async fn query_each(
+        &self,
+        statement: &'static str,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+        mut take: impl FnMut(&Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let connection = self.connection().await?;
+        let read = self.answer(statement, connection, async |connection| {
+            let prepared = connection.prepare_cached(sql).await?;
+            let mut rows = std::pin::pin!(connection.query_raw(&prepared, parameters.iter().copied()).await?);
+            while let Some(row) = rows.try_next().await? {
+                if let Err(error) = take(&row) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        });
+        read.await?
     }
 
     /// The only row of one statement.

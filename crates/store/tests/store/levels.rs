@@ -49,10 +49,13 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 pub(crate) fn tally_at(now_s: i64, events: &[Relative]) -> Tally {
-    let routes = ["/a", "/b", "/c", "/d"];
+    let endpoints = [("web", "/a"), ("web", "/b"), ("db", "/a"), ("db", "/d")];
     let absolute: Vec<_> = events
         .iter()
-        .map(|&(route, ago, class, us)| ("web", "GET", routes[usize::from(route)], class * 100 + 1, now_s - ago, us))
+        .map(|&(i, ago, class, us)| {
+            let (service, route) = endpoints[usize::from(i)];
+            (service, "GET", route, class * 100 + 1, now_s - ago, us)
+        })
         .collect();
     tally(&absolute)
 }

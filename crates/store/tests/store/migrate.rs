@@ -1,9 +1,10 @@
 //! Migrations: twice, at once, over a newer schema, over another layout.
 
 use tally_servers::TestServers;
-use tally_store::{Class, Error, Migrated, SchemaState, Store};
+use tally_store::{Class, Error, Keep, Migrated, SchemaState, Store};
 
-use crate::fixture::{SHARDS, TestStore, config, settings};
+use crate::fixture::{DAY, NOON, SHARDS, TestLog, TestStore, config, settings, tally};
+use crate::plain_fold::{PlainFold, assert_levels, assert_rolled};
 
 async fn empty() -> (Store, tally_servers::TestDatabase<'static>) {
     let database = TestServers::shared().await.unwrap().test_database().await.unwrap();
@@ -64,6 +65,38 @@ async fn an_older_schema_is_not_ready() {
     assert!(matches!(test.schema_ready().await.unwrap(), SchemaState::Older { version: 1, .. }));
     test.migrate(&settings(SHARDS)).await.unwrap();
     assert!(matches!(test.schema_ready().await.unwrap(), SchemaState::Ready { .. }));
+}
+
+/// What a release without rows of services left behind comes into them, once, however it counts meanwhile.
+#[tokio::test]
+async fn services_are_filled_from_what_was_counted_before() {
+    let test = TestStore::new().await;
+    let (mut log, mut plain) = (TestLog::new(0), PlainFold::default());
+    let mut count = async |ago_s: &[i64]| {
+        let event = |ago_s: &i64| ["web", "db"].map(|service| (service, "GET", "/", 200, NOON - ago_s, Some(10)));
+        let counted = tally(&ago_s.iter().flat_map(event).collect::<Vec<_>>());
+        plain.add(&counted);
+        test.count(&log.next(counted)).await;
+    };
+    count(&[600, 7_200, 3 * DAY, 60 * DAY, 300 * DAY]).await;
+    while test.roll_up().await.unwrap().more {}
+    // Too late for minutes, late for a minute that is rolled, and a minute that is not.
+    test.maintain(&Keep::default()).await.unwrap();
+    count(&[600, 20 * DAY, 0]).await;
+    let rows = test.fingerprint().await;
+    test.run("DROP TABLE service_minute, service_hour, service_day, service_month").await;
+    test.run(include_str!("../../migrations/V4__service_rollups.sql")).await;
+    let error = test.roll_up().await.map(|rolled| rolled.rows);
+    assert_eq!(error.unwrap(), 0, "nothing was due");
+    test.set_clock(NOON + 60).await;
+    assert_eq!(test.roll_up().await.unwrap_err().class(), Class::Schema, "the former functions would pass services by");
+    test.migrate(&settings(SHARDS)).await.unwrap();
+    // The sums are those of before; only where sketches are cut into runs may differ.
+    assert_levels(&test, &plain).await;
+    let counts = |rows: &str| rows.lines().map(|line| line.matches('|').count()).collect::<Vec<_>>();
+    assert_eq!(counts(&rows), counts(&test.fingerprint().await));
+    while test.roll_up().await.unwrap().more {}
+    assert_rolled(&test, &plain).await;
 }
 
 #[tokio::test]

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use tally_model::{EndpointName, Level, Sketch, Tally};
 use tally_store::Figures;
+use tokio_postgres::Row;
 
 use crate::fixture::TestStore;
 
 /// A level's rows by endpoint and start in seconds.
 pub(crate) type Rows = BTreeMap<(EndpointName, i64), Figures>;
+/// A level's rows of services by name and start in seconds.
+pub(crate) type ServiceRows = BTreeMap<(String, i64), Figures>;
 
 /// All events that were applied, by level.
 #[derive(Clone, Default)]
@@ -47,12 +50,32 @@ impl PlainFold {
     }
 }
 
+/// From the fourth column of a row on.
+const COLUMNS: &str = "requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx, timed, duration_sum_us, \
+                       duration_min_us, duration_max_us, sketch, extract(epoch FROM start)::bigint";
+
+/// Start and figures of a row that ends with [`COLUMNS`].
+fn read(row: &Row) -> (i64, Figures) {
+    let amount = |i: usize| u64::try_from(row.get::<_, i64>(i)).unwrap();
+    let us = |i: usize| row.get::<_, Option<i64>>(i).map(|us| u64::try_from(us).unwrap());
+    let figures = Figures {
+        requests: amount(3),
+        status: [amount(4), amount(5), amount(6), amount(7), amount(8)],
+        timed: amount(9),
+        duration_sum_us: amount(10),
+        duration_min_us: us(11),
+        duration_max_us: us(12),
+        sketch: Sketch::decode(row.get(13)).unwrap(),
+    };
+    (row.get(14), figures)
+}
+
 /// What the database holds of a level from `from_s` on: its own rows, and the minutes that are not yet rolled up.
 pub(crate) async fn stored(test: &TestStore, level: Level, from_s: i64) -> Rows {
-    let columns = "service, method, route, requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx, timed, \
-                   duration_sum_us, duration_min_us, duration_max_us, sketch, extract(epoch FROM start)::bigint";
     let part = |table: &str, filter: &str| {
-        format!("SELECT {columns} FROM endpoint_{table} t JOIN endpoint e ON e.id = t.endpoint WHERE {filter}")
+        format!(
+            "SELECT service, method, route, {COLUMNS} FROM endpoint_{table} t JOIN endpoint e ON e.id = t.endpoint WHERE {filter}"
+        )
     };
     let sql = match level {
         Level::Minute => part("minute", "true"),
@@ -60,18 +83,8 @@ pub(crate) async fn stored(test: &TestStore, level: Level, from_s: i64) -> Rows 
     };
     let mut rows = Rows::new();
     for row in test.rows(&sql).await {
-        let amount = |i: usize| u64::try_from(row.get::<_, i64>(i)).unwrap();
-        let us = |i: usize| row.get::<_, Option<i64>>(i).map(|us| u64::try_from(us).unwrap());
-        let figures = Figures {
-            requests: amount(3),
-            status: [amount(4), amount(5), amount(6), amount(7), amount(8)],
-            timed: amount(9),
-            duration_sum_us: amount(10),
-            duration_min_us: us(11),
-            duration_max_us: us(12),
-            sketch: Sketch::decode(row.get(13)).unwrap(),
-        };
-        let start_s = level.floor(row.get(14));
+        let (start_s, figures) = read(&row);
+        let start_s = level.floor(start_s);
         if start_s >= from_s {
             rows.entry((EndpointName::new(row.get(0), row.get(1), row.get(2)), start_s)).or_default().add(&figures);
         }
@@ -79,16 +92,38 @@ pub(crate) async fn stored(test: &TestStore, level: Level, from_s: i64) -> Rows 
     rows
 }
 
-/// Panics unless every level equals the plain fold, from its floor on.
+/// The same of services: the rows of a level, and the minutes that are in none of them yet.
+pub(crate) async fn stored_services(test: &TestStore, level: Level, from_s: i64) -> ServiceRows {
+    let sql = format!(
+        "SELECT coalesce(s.name, '<other>'), '', '', {COLUMNS} FROM service_{} t LEFT JOIN service s ON s.id = t.service \
+         UNION ALL SELECT service, '', '', {COLUMNS} FROM endpoint_minute t JOIN endpoint e ON e.id = t.endpoint \
+         WHERE NOT rolled",
+        level.name()
+    );
+    let mut rows = ServiceRows::new();
+    for row in test.rows(&sql).await {
+        let (start_s, figures) = read(&row);
+        let start_s = level.floor(start_s);
+        if start_s >= from_s {
+            rows.entry((row.get(0), start_s)).or_default().add(&figures);
+        }
+    }
+    rows
+}
+
+/// Panics unless every level equals the plain fold, from its floor on, of endpoints and of services.
 pub(crate) async fn assert_levels(test: &TestStore, plain: &PlainFold) {
     let floors = test.floors().await.unwrap();
     for level in Level::ALL {
         let from_s = floors.of(level);
         let (found, expected) = (stored(test, level, from_s).await, plain.rows(level, from_s));
         assert_eq!(found.len(), expected.len(), "rows of {level:?}");
+        let mut services = ServiceRows::new();
         for (key, figures) in expected {
             assert_eq!(found.get(&key), Some(&figures), "{level:?} {key:?}");
+            services.entry((key.0.service.into(), key.1)).or_default().add(&figures);
         }
+        assert_eq!(stored_services(test, level, from_s).await, services, "services by {level:?}");
     }
 }
 

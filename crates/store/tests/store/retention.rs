@@ -59,6 +59,30 @@ async fn partitions_go_once_they_are_rolled_up() {
 }
 
 #[tokio::test]
+async fn rows_of_services_go_with_the_floor() {
+    let test = TestStore::new().await;
+    let mut log = TestLog::new(0);
+    let mut plain = PlainFold::default();
+    let ages = [0, 1, 6, 8, 60, 200, 700, 1_100];
+    let events: Vec<_> = ages.iter().map(|days| ("web", "GET", "/", 200, NOON - 60 - days * DAY, Some(10))).collect();
+    plain.add(&tally(&events));
+    test.count(&log.next(tally(&events))).await;
+    while test.roll_up().await.unwrap().more {}
+    let rows = async || {
+        let count = |level: Level| format!("(SELECT count(*) FROM service_{})", level.name());
+        test.text(&format!("SELECT concat_ws(' ', {})", Level::ALL.map(count).join(", "))).await
+    };
+    assert_eq!(rows().await, "8 8 8 5");
+    test.maintain(&Keep::default()).await.unwrap();
+    assert_eq!(rows().await, "3 5 7 5", "as far as the partitions of endpoints reach");
+    assert_levels(&test, &plain).await;
+    test.set_clock(NOON + 5_000 * DAY).await;
+    test.maintain(&Keep::default()).await.unwrap();
+    assert_eq!(rows().await, "0 0 0 5");
+    assert_levels(&test, &plain).await;
+}
+
+#[tokio::test]
 async fn a_dump_delays_a_drop_and_nobody_else() {
     let test = TestStore::new().await;
     let mut log = TestLog::new(0);
