@@ -18,6 +18,11 @@ impl Changes {
         self.version.send_modify(|version| *version = version.wrapping_add(1));
     }
 
+    /// Hears of every change from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
     /// Which change is the last one seen. To be read before the data that an answer is made of.
     pub(crate) fn version(&self) -> u64 {
         *self.version.borrow()

@@ -28,6 +28,7 @@ pub const NAMES: &[&str] = &[
     "TALLY_BACKLOG_BYTES",
     "TALLY_TRUST_FORWARDED",
     "TALLY_CORS_ORIGINS",
+    "TALLY_LIVE_MAX",
     "TALLY_GRACE_SECONDS",
     "TALLY_CONSUMER_LISTEN",
     "TALLY_CONSUMER_GRACE_SECONDS",
@@ -91,6 +92,8 @@ struct Raw {
     trust_forwarded: bool,
     #[serde(default)]
     cors_origins: Vec<String>,
+    #[serde(default = "live_max")]
+    live_max: u32,
     #[serde(default = "grace_seconds")]
     grace_seconds: u64,
     #[serde(default = "retention_bytes")]
@@ -123,6 +126,9 @@ const fn backlog_events() -> u64 {
 }
 const fn backlog_bytes() -> u64 {
     256 * 1024 * 1024
+}
+const fn live_max() -> u32 {
+    2_000
 }
 const fn grace_seconds() -> u64 {
     20
@@ -171,6 +177,8 @@ pub struct Config {
     pub trust_forwarded: bool,
     /// Origins whose pages may call from a browser; `*`: all.
     pub cors_origins: Vec<String>,
+    /// Most open streams of `/v1/live`.
+    pub live_max: u32,
     /// How long requests under way may take to finish after SIGTERM.
     pub grace: Duration,
     /// What the consumers keep of the log beyond the backlog, in bytes; only to check Redis's maxmemory.
@@ -196,6 +204,7 @@ impl fmt::Debug for Config {
             .field("limits", &self.limits)
             .field("trust_forwarded", &self.trust_forwarded)
             .field("cors_origins", &self.cors_origins)
+            .field("live_max", &self.live_max)
             .field("grace", &self.grace)
             .field("retention_bytes", &self.retention_bytes)
             .field("keep_days", &self.keep_days)
@@ -311,6 +320,7 @@ impl Raw {
             listen,
             trust_forwarded: self.trust_forwarded,
             cors_origins: origins(&self.cors_origins)?,
+            live_max: within(self.live_max, 1..=100_000, "TALLY_LIVE_MAX", "1 to 100000")?,
             retention_bytes: self.retention_bytes,
             log: self.log,
             log_format: self.log_format,

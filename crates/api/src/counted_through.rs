@@ -59,9 +59,14 @@ async fn look(front: &Front) -> Result<Option<i64>, Problem> {
     };
     let positions = store.positions().await.map_err(unavailable)?;
     let Some((log, statuses)) = log.zip(statuses) else { return Ok(without_redis(&positions)) };
-    let each = positions.iter().map(|position| of_shard(log, status_of(&statuses, position.shard), position));
-    let counted_ms = futures_util::future::join_all(each).await.into_iter().min().unwrap_or_default();
+    let counted_ms = of_shards(log, &statuses, &positions).await.into_iter().min().unwrap_or_default();
     Ok((counted_ms > 0).then_some(counted_ms))
+}
+
+/// The same for each of `positions`, in milliseconds since the Unix epoch.
+pub(crate) async fn of_shards(log: &Log, statuses: &[ShardStatus], positions: &[ShardPosition]) -> Vec<i64> {
+    let each = positions.iter().map(|position| of_shard(log, status_of(statuses, position.shard), position));
+    futures_util::future::join_all(each).await
 }
 
 fn status_of(statuses: &[ShardStatus], shard: Shard) -> Option<&ShardStatus> {

@@ -9,9 +9,11 @@ use crate::changes::Changes;
 use crate::config::Config;
 use crate::counted_through::CountedThrough;
 use crate::ingest::Room;
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::polls::Polls;
 use crate::problem::{Kind, Problem};
+use crate::reads::download::Downloads;
 use crate::shared_answers::SharedAnswers;
 
 /// The log, once Redis was found.
@@ -30,6 +32,10 @@ pub(crate) struct Front {
     pub(crate) counted_through: CountedThrough,
     pub(crate) room: Room,
     pub(crate) changes: Changes,
+    pub(crate) live: Live,
+    pub(crate) downloads: Downloads,
+    /// Name of the script that the embedded page loads, if one is embedded.
+    pub(crate) page: Option<String>,
     pub(crate) shared_answers: SharedAnswers,
     pub(crate) found_redis: OnceLock<Redis>,
     pub(crate) found_store: OnceLock<Store>,
@@ -44,6 +50,9 @@ impl Front {
             counted_through: CountedThrough::new(),
             room: Room::default(),
             changes: Changes::new(),
+            live: Live::new(),
+            downloads: Downloads::new(),
+            page: None,
             shared_answers: SharedAnswers::default(),
             found_redis: OnceLock::new(),
             found_store: OnceLock::new(),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::pages::assets;
 
 /// Every route, with a phrase; the documentation must name each (held by a test).
-pub(crate) const ROUTES: [(&str, &str); 31] = [
+pub(crate) const ROUTES: [(&str, &str); 35] = [
     ("POST /v1/events", "count events: one JSON object, an array, or NDJSON; gzip and zstd"),
     ("POST /api/vote", "vote in the poll default"),
     ("POST /v1/polls/{poll}/votes", "vote in a poll"),
@@ -21,7 +21,11 @@ pub(crate) const ROUTES: [(&str, &str); 31] = [
     ("GET /v1/summary", "the same figures for everything"),
     ("GET /v1/accounting", "what was accepted, and what became of it"),
     ("GET /v1/dead-letters", "what could not be counted, and why"),
+    ("GET /v1/dead-letters/reasons", "the reasons, with what can be done"),
+    ("POST /v1/dead-letters/redrive", "count the dead letters of a reason after all"),
     ("GET /v1/folded", "endpoints that count under <other>"),
+    ("GET /v1/live", "what happens now, as server-sent events"),
+    ("GET /v1/pipeline", "the way from accepted to counted, shard by shard"),
     ("GET /health", "the process is alive"),
     ("GET /ready", "events can be appended to every shard"),
     ("GET /metrics", "Prometheus metrics"),

@@ -14,6 +14,7 @@ mod front;
 mod index;
 mod ingest;
 mod json;
+mod live;
 pub mod logging;
 mod metrics;
 mod pages;

@@ -62,6 +62,8 @@ pub(crate) struct Metrics {
     rejected: Family<FieldLabels, Counter>,
     problems: Family<ProblemLabels, Counter>,
     answers_shared: Counter,
+    pub(crate) live_streams: Gauge,
+    listener_reconnects: Counter,
     appender: AppenderGauges,
 }
 
@@ -90,6 +92,8 @@ impl Metrics {
             rejected: Family::default(),
             problems: Family::default(),
             answers_shared: Counter::default(),
+            live_streams: Gauge::default(),
+            listener_reconnects: Counter::default(),
             appender: AppenderGauges::default(),
         };
         metrics.register();
@@ -106,6 +110,12 @@ impl Metrics {
         registry.register("events_duplicate", "Events of requests that came again", self.duplicates.clone());
         registry.register("events_rejected", "Events rejected, by the field to blame", self.rejected.clone());
         registry.register("problems", "Requests refused, by problem", self.problems.clone());
+        registry.register("live_streams", "Open streams of /v1/live", self.live_streams.clone());
+        registry.register(
+            "listener_reconnects",
+            "Times that the connection that hears of commits was made again",
+            self.listener_reconnects.clone(),
+        );
         registry.register("answers_shared", "Reads answered by another's answer", self.answers_shared.clone());
     }
 
@@ -129,6 +139,12 @@ impl Metrics {
     /// Counts a read that was answered by what another had asked for.
     pub(crate) fn shared(&self) {
         self.answers_shared.inc();
+    }
+
+    /// Tells how many connections were made to hear of commits: the first is no reconnection.
+    pub(crate) fn set_listener_connections(&self, connections: u64) {
+        let reconnects = connections.saturating_sub(1);
+        self.listener_reconnects.inner().fetch_max(reconnects, std::sync::atomic::Ordering::Relaxed);
     }
 
     fn answered(&self, route: String, method: &'static str, code: u16, began: Instant) {

@@ -8,8 +8,8 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use crate::ingest::{body, events, votes};
 use crate::pages::{app, assets, result, vote};
 use crate::problem::{Kind, Problem};
-use crate::reads::{accounting, endpoints, evidence, results, series, services, summary};
-use crate::{index, metrics, polls, reads, ready, shared_answers};
+use crate::reads::{accounting, dead_reasons, endpoints, evidence, results, series, services, summary};
+use crate::{index, live, metrics, polls, reads, ready, shared_answers};
 
 /// Mounts all routes.
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
@@ -29,7 +29,12 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.service(shared("/v1/summary", summary::get));
     app.service(joined("/v1/accounting", accounting::get));
     app.service(shared("/v1/dead-letters", evidence::dead_letters));
+    app.service(shared("/v1/dead-letters/reasons", dead_reasons::get));
+    app.service(write("/v1/dead-letters/redrive", Method::POST, dead_reasons::redrive));
     app.service(shared("/v1/folded", evidence::folded));
+    // Now
+    app.service(read("/v1/live", live::stream::get));
+    app.service(joined("/v1/pipeline", live::pipeline::get));
     // Operation
     app.service(read("/health", health));
     app.service(read("/ready", ready::get));

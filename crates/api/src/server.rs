@@ -10,7 +10,7 @@ use tokio::net::TcpSocket;
 
 use crate::config::Config;
 use crate::front::Front;
-use crate::{connect, cors, metrics, routes};
+use crate::{connect, cors, live, metrics, routes};
 
 /// How long an idle connection is kept for the next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -105,11 +105,15 @@ impl Bound {
         let mistake = tokio::select! {
             served = &mut server => return Ok(served?),
             mistake = connect::connect(&front) => Some(mistake),
+            () = live::watch(&front) => None,
+            () = live::listen(&front) => None,
             () = stop => None,
         };
         if mistake.is_none() {
             tracing::info!("stopping: no new requests; those under way have {} s", grace.as_secs());
         }
+        // Open streams would hold the end up.
+        front.live.stop();
         // The server must go on running to be stopped.
         let (served, ()) = tokio::join!(server, handle.stop(mistake.is_none()));
         match mistake {

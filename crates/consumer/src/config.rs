@@ -14,13 +14,14 @@ use crate::error::Error;
 const PREFIX: &str = "TALLY_";
 
 /// Names that only `tally-api` needs; one environment may serve both programs.
-const NAMES_OF_THE_API: [&str; 7] = [
+const NAMES_OF_THE_API: [&str; 8] = [
     "TALLY_LISTEN",
     "TALLY_WORKERS",
     "TALLY_DEADLINE_MS",
     "TALLY_BACKLOG_EVENTS",
     "TALLY_TRUST_FORWARDED",
     "TALLY_CORS_ORIGINS",
+    "TALLY_LIVE_MAX",
     "TALLY_GRACE_SECONDS",
 ];
 

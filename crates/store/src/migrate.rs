@@ -79,6 +79,8 @@ pub struct Layout {
     pub shards: u16,
     /// Names of the hashes that choose a shard.
     pub hash_names: String,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub made_at_ms: i64,
 }
 
 impl Store {
@@ -215,12 +217,13 @@ async fn recorded_layout(client: &Client) -> Result<Option<Layout>, tokio_postgr
     if !has_table(client, "layout").await? {
         return Ok(None);
     }
-    let Some(row) = client.query_opt("SELECT cluster_id, shards, hash_names FROM layout", &[]).await? else {
+    let sql = "SELECT cluster_id, shards, hash_names, (extract(epoch FROM made_at) * 1000)::bigint FROM layout";
+    let Some(row) = client.query_opt(sql, &[]).await? else {
         return Ok(None);
     };
     // The table holds shards to 1 .. 65535.
     let shards = u16::try_from(row.try_get::<_, i32>(1)?).unwrap_or(u16::MAX);
-    Ok(Some(Layout { cluster_id: row.try_get(0)?, shards, hash_names: row.try_get(2)? }))
+    Ok(Some(Layout { cluster_id: row.try_get(0)?, shards, hash_names: row.try_get(2)?, made_at_ms: row.try_get(3)? }))
 }
 
 async fn has_table(client: &Client, name: &str) -> Result<bool, tokio_postgres::Error> {

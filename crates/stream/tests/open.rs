@@ -130,6 +130,8 @@ async fn users_with_the_documented_rights_are_enough_and_no_more() {
     let (api, consumer) = (log_of("tally_api:secret").await, log_of("tally_consumer:secret").await);
     for log in [&api, &consumer] {
         assert_eq!(log.durability(0).await.unwrap(), Vec::<String>::new());
+        let memory = log.memory().await.unwrap();
+        assert!(memory.used_bytes > 0 && memory.append_fsync.as_deref() == Some("always"), "{memory:?}");
         assert!(!log.status(SHARD).await.unwrap().open);
     }
     assert!(api.open(SHARD, &genesis()).await.is_err(), "only the consumer opens");

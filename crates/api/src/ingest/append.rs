@@ -1,5 +1,7 @@
 //! Handing a request to the log, and what the log's refusals are called outside.
 
+use std::time::Instant;
+
 use serde::Serialize;
 use tally_model::{ENTRY_BYTES_MAX, Position, Shard};
 use tally_stream::{AppendRequest, Appended, Refused};
@@ -29,7 +31,10 @@ pub(crate) fn id(shard: Shard, at: Position) -> String {
 /// 413 (packs into too much), 422 (key reused) or 503.
 pub(crate) async fn append(front: &Front, request: AppendRequest) -> Result<Appended, Problem> {
     let redis = front.redis()?;
-    redis.appender.append(request).await.map_err(|refused| problem(&refused))
+    let began = Instant::now();
+    let appended = redis.appender.append(request).await.map_err(|refused| problem(&refused))?;
+    front.live.appends.observe(began.elapsed());
+    Ok(appended)
 }
 
 fn problem(refused: &Refused) -> Problem {

@@ -12,17 +12,17 @@ use crate::reads::{rfc3339_ms, unavailable};
 
 /// The books, in events.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Books {
-    accepted: u64,
-    counted: u64,
-    dead_lettered: u64,
-    in_flight: u64,
-    duplicates: u64,
+pub(crate) struct Books {
+    pub(crate) accepted: u64,
+    pub(crate) counted: u64,
+    pub(crate) dead_lettered: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) duplicates: u64,
     /// Came again after Redis had lost what was counted already.
-    filtered: u64,
+    pub(crate) filtered: u64,
     /// Given up by an operator, because the log no longer has them.
-    lost: u64,
-    balanced: bool,
+    pub(crate) lost: u64,
+    pub(crate) balanced: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -53,6 +53,11 @@ pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result
     })?;
     let shards: Vec<OfShard> = positions.iter().map(|position| of_shard(position, &statuses)).collect();
     Ok(HttpResponse::Ok().json(Answer { counted_through, books: sum(&shards), shards }))
+}
+
+/// The books of these shards together.
+pub(crate) fn books(positions: &[ShardPosition], statuses: &[ShardStatus]) -> Books {
+    sum(&positions.iter().map(|position| of_shard(position, statuses)).collect::<Vec<_>>())
 }
 
 fn of_shard(position: &ShardPosition, statuses: &[ShardStatus]) -> OfShard {

@@ -1,11 +1,13 @@
 //! `GET /v1/dead-letters` and `GET /v1/folded`: what was not counted as it was sent, and why.
 
+use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tally_store::SetAside;
 
 use crate::front::Front;
 use crate::problem::Problem;
+use crate::reads::download::{self, Wanted};
 use crate::reads::parameters::Parameters;
 use crate::reads::{rfc3339_ms, rfc3339_s, unavailable};
 
@@ -41,15 +43,28 @@ struct DeadLetter {
 
 /// What was set aside, the latest first.
 pub(crate) async fn dead_letters(front: web::Data<Front>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let parameters = Parameters::of(&request, &["limit", "cursor"])?;
-    let limit = parameters.limit(DEAD_LETTERS_DEFAULT, DEAD_LETTERS_MAX)?;
+    let parameters = Parameters::of(&request, &["limit", "cursor", "reason", "format"])?;
+    let as_lines = match parameters.text("format") {
+        None | Some("json") => false,
+        Some("ndjson") => true,
+        Some(_) => return Err(Problem::parameter("format", "expected json or ndjson")),
+    };
+    let reason = parameters.text("reason").map(str::to_owned);
     let before = parameters.text("cursor").map(|text| {
         text.parse().map_err(|_| Problem::parameter("cursor", "expected what an answer gave as next, unchanged"))
     });
     let before: Option<i64> = before.transpose()?;
+    if as_lines {
+        let limit = parameters.limit(download::LETTERS_MAX, download::LETTERS_MAX)?;
+        if request.method() == Method::HEAD {
+            return Ok(HttpResponse::Ok().content_type("application/x-ndjson").finish());
+        }
+        return download::start(&front, Wanted { reason, before, limit }).await;
+    }
+    let limit = parameters.limit(DEAD_LETTERS_DEFAULT, DEAD_LETTERS_MAX)?;
     let counted_through = front.counted_through.ms(&front).await?.map(rfc3339_ms);
     let wanted = u32::try_from(limit).unwrap_or(u32::MAX);
-    let found = front.store()?.dead_letters(wanted, before, None).await.map_err(unavailable)?;
+    let found = front.store()?.dead_letters(wanted, before, reason.as_deref()).await.map_err(unavailable)?;
     let next = found.last().filter(|_| found.len() == limit).map(|last| last.id.to_string());
     let dead_letters = found.into_iter().map(shown).collect();
     Ok(HttpResponse::Ok().json(DeadLetters { counted_through, dead_letters, next }))

@@ -2,10 +2,12 @@
 
 pub(crate) mod accounting;
 mod cursor;
+pub(crate) mod dead_reasons;
+pub(crate) mod download;
 pub(crate) mod endpoints;
 pub(crate) mod evidence;
 mod figures;
-mod parameters;
+pub(crate) mod parameters;
 pub(crate) mod polls;
 pub(crate) mod results;
 pub(crate) mod series;

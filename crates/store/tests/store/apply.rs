@@ -161,11 +161,11 @@ async fn dead_letters_and_filtered_events_balance() {
     assert_eq!(test.count(&batch).await, (4, 4));
     let row = test.position(batch.shard).await.unwrap();
     assert_eq!((row.counted, row.dead_lettered, row.filtered, row.is_balanced()), (4, 4, 5, true));
-    let letters = test.dead_letters(10, None).await.unwrap();
+    let letters = test.dead_letters(10, None, None).await.unwrap();
     let shown: Vec<_> = letters.iter().map(|l| (&*l.reason, l.index, l.events, l.position)).collect();
     assert_eq!(shown, [("too_large", None, 1, log.at), ("undecodable", Some(2), 3, log.at)]);
     assert_eq!(letters[1].payload, b"{\"broken");
-    assert_eq!(test.dead_letters(10, Some(letters[0].id)).await.unwrap(), letters[1..]);
+    assert_eq!(test.dead_letters(10, Some(letters[0].id), None).await.unwrap(), letters[1..]);
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn too_late_for_every_level_is_set_aside() {
     assert_eq!(test.count(&batch).await, (2, 3));
     let row = test.position(log.shard).await.unwrap();
     assert_eq!((row.counted, row.dead_lettered, row.is_balanced()), (2, 3, true));
-    let letters = test.dead_letters(10, None).await.unwrap();
+    let letters = test.dead_letters(10, None, None).await.unwrap();
     let shown: Vec<_> = letters.iter().map(|l| (&*l.reason, l.events, l.index, l.position)).collect();
     assert_eq!(shown.len(), 2);
     assert!(shown.iter().all(|l| (l.0, l.2, l.3) == ("too_late", None, batch.last.position)), "{shown:?}");

@@ -3,9 +3,9 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tally_model::{Level, Pieces, Position, Shard, Window};
+use tally_model::{DeadLetter, Level, Pieces, Position, Shard, Tally, Window};
 use tally_servers::{TestDatabase, TestServers};
-use tally_store::{EndpointQuery, Keep, Store};
+use tally_store::{EndpointQuery, Keep, Redriven, Store};
 use tokio_postgres::Client;
 
 use crate::fixture::{DAY, NOON, SHARDS, TestLog, apply_all, client, config, settings, tally};
@@ -86,6 +86,8 @@ async fn count(roles: &Roles, consumer: &Store, log: &mut TestLog) {
     consumer.compact(&rolled.grown).await.unwrap();
     apply_all(consumer, &log.next(tally(&events[..1]))).await;
     consumer.sweep_grown(10).await.unwrap();
+    consumer.announce().await.unwrap();
+    redrive_one(consumer, log).await;
     consumer.halt(Shard::new(0), Some("why")).await.unwrap();
     consumer.halt(Shard::new(0), None).await.unwrap();
     consumer.filter_ids(Shard::new(0), lease).await.unwrap();
@@ -96,6 +98,28 @@ async fn count(roles: &Roles, consumer: &Store, log: &mut TestLog) {
     consumer.probe(&log.clone().next(tally(&events))).await.unwrap();
     consumer.release("c", &[Shard::new(0)]).await.unwrap();
     consumer.leave("c").await.unwrap();
+}
+
+/// Sets an event aside, and counts it after all.
+async fn redrive_one(consumer: &Store, log: &mut TestLog) {
+    let event = ("s", "GET", "/a", 200, NOON, None);
+    let mut batch = log.next(tally(&[event]));
+    batch.tally = Tally::default();
+    let position = batch.last.position;
+    batch.dead_letters = vec![DeadLetter { position, index: None, events: 1, reason: "r".into(), payload: vec![] }];
+    apply_all(consumer, &batch).await;
+    assert_eq!(consumer.ask_redrive("r").await.unwrap(), Some(1));
+    let work = consumer.claim_redrive("c", Duration::from_secs(15)).await.unwrap().unwrap();
+    let ids = [consumer.next_letters(&work, 10, 1_000).await.unwrap()[0].id];
+    let tally = Tally { votes: votes(&[("new", Some("ann"), "x")]).votes, ..Tally::default() };
+    let tally = Tally { events: 1, ..tally };
+    while let Redriven::NeedPartition { level, start_s } =
+        consumer.redrive(&work, Shard::new(0), &ids, &tally).await.unwrap()
+    {
+        consumer.make_partition(level, start_s).await.unwrap();
+    }
+    assert!(consumer.advance_redrive(&work, ids[0], 0).await.unwrap());
+    consumer.last_redrive("r").await.unwrap();
 }
 
 /// Everything that the API calls.
@@ -122,6 +146,10 @@ async fn answer(api: &Store) {
     assert!(!api.service_names().await.unwrap().is_empty());
     assert_eq!(api.folded(10).await.unwrap().len(), 1);
     api.dead_letters(10, None, None).await.unwrap();
+    api.dead_reasons(1).await.unwrap();
+    api.ask_redrive("none").await.unwrap();
+    api.owners().await.unwrap();
+    api.service_names().await.unwrap();
     api.put_poll("made by the API", None, &["a", "b"]).await.unwrap();
     assert_eq!(api.put_poll("new", Some("What?"), &["x"]).await.unwrap().title.as_deref(), Some("What?"));
     assert_eq!(api.polls().await.unwrap().len(), 3);
@@ -207,6 +235,9 @@ async fn refuse_the_rest(roles: &Roles) {
         "SELECT voter FROM vote_event",
         "SELECT ids FROM request_ledger",
         "DELETE FROM consumer",
+        "UPDATE redrive SET done_at = now()",
+        "INSERT INTO redrive (reason, asked, through, redriven) VALUES ('x', 1, 1, 1)",
+        "DELETE FROM dead_letter",
     ];
     roles.forbidden("api", &reader).await;
     roles

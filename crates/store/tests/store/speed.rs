@@ -111,18 +111,28 @@ async fn notify() {
     sql.batch_execute(&format!("UPDATE setting SET pinned_clock = to_timestamp({NOON})")).await.unwrap();
     let listener = client(&postgres.url("postgres")).await;
     listener.batch_execute("LISTEN tally_changed").await.unwrap();
-    let with: String = sql.query_one("SELECT pg_get_functiondef('apply_batch_v1'::regproc)", &[]).await.unwrap().get(0);
-    let line = "PERFORM pg_notify('tally_changed', p_shard::text);";
-    assert!(with.contains(line));
-    let without = with.replace(line, "");
+    let beside: String =
+        sql.query_one("SELECT pg_get_functiondef('apply_batch_v1'::regproc)", &[]).await.unwrap().get(0);
+    let (body, end) = beside.rsplit_once("END").unwrap();
+    let inside = format!("{body}    PERFORM pg_notify('tally_changed', p_shard::text);\nEND{end}");
     let mut logs: Vec<TestLog> = (0..APPLIERS).map(TestLog::new).collect();
     for log in &mut logs {
         apply_all(&store, &log.next(busy(20, 0))).await;
     }
     for appliers in [1, 2, usize::from(APPLIERS)] {
-        for round in 0..4 {
-            let (name, text) = if round % 2 == 0 { ("without", &without) } else { ("with", &with) };
-            sql.batch_execute(text).await.unwrap();
+        for round in 0..6 {
+            let how = ["no", "beside", "inside"][round % 3];
+            sql.batch_execute(if how == "inside" { &inside } else { &beside }).await.unwrap();
+            // As a consumer does: ten times a second.
+            let announcing = (how == "beside").then(|| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    loop {
+                        store.announce().await.unwrap();
+                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    }
+                })
+            });
             let started = Instant::now();
             let work = logs[..appliers].iter().cloned().map(|mut log| {
                 let store = store.clone();
@@ -137,12 +147,13 @@ async fn notify() {
             });
             let done = futures_util::future::join_all(work).await;
             let seconds = started.elapsed().as_secs_f64();
+            announcing.inspect(tokio::task::JoinHandle::abort);
             for (log, done) in logs.iter_mut().zip(done) {
                 *log = done.unwrap();
             }
             #[allow(clippy::cast_precision_loss)]
             let per_second = f64::from(BATCHES) * appliers as f64 / seconds;
-            println!("{appliers} appliers, {name} notify: {per_second:.0} batches/s");
+            println!("{appliers} appliers, {how} notification: {per_second:.0} batches/s");
         }
     }
 }

@@ -197,3 +197,27 @@ fn a_huge_count_allocates_nothing() {
         assert!(decode(Kind::Events, ZSTD, &zstd).is_err());
     }
 }
+
+#[test]
+fn a_payload_tells_its_kind_and_format() {
+    let votes = Payload::Votes(vec![Vote {
+        poll: "lunch".into(),
+        option: "soup".into(),
+        voter: None,
+        source_ip: None,
+        user_agent: None,
+        time_ms: 5,
+    }]);
+    for payload in [Payload::Events(block(3)), Payload::Events(block(500)), votes] {
+        let encoded = encode(&payload);
+        assert_eq!(decode_unlabelled(&encoded.bytes).as_ref(), Ok(&payload), "format {}", encoded.format);
+        let mut damaged = encoded.bytes.clone();
+        damaged[7] ^= 0x10;
+        assert!(decode_unlabelled(&damaged).is_err());
+    }
+    // As a newer program would pack it.
+    let rest = b"of tomorrow";
+    let bytes = [&checksum(Kind::Events, 3, rest).to_le_bytes()[..], rest].concat();
+    assert_eq!(decode(Kind::Events, 3, &bytes), Err(CodecError::UNKNOWN_FORMAT));
+    assert!(decode_unlabelled(&bytes).is_err() && decode_unlabelled(b"").is_err());
+}
