@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use tally_model::route_of_target;
 use tokio::runtime::Handle;
 
 use crate::args::ImportArgs;
@@ -11,7 +12,6 @@ use crate::error::Error;
 use crate::line::Line;
 use crate::logs::Logs;
 use crate::part::{EXAMPLES_MAX, Recipe, UnreadableLine, printable, rfc3339};
-use crate::route::route;
 use crate::summary::{show, with_commas};
 
 /// Most (method, route) pairs that are told apart; the requests of further ones are counted together.
@@ -91,7 +91,7 @@ impl Preview {
         let at = line.unix_seconds;
         let (first, last) = self.times.unwrap_or((at, at));
         self.times = Some((first.min(at), last.max(at)));
-        let route = route(line.method, line.target, recipe.keep_ids);
+        let route = route_of_target(line.method, line.target, recipe.keep_ids);
         let key = (line.method.to_owned(), route.into_owned());
         let room = self.seen.len() < ROUTES_MAX;
         if let Some((requests, example)) = self.seen.get_mut(&key) {

@@ -1,6 +1,6 @@
 //! `tally`, the hand tool: counts the requests of access logs, posts demo traffic, and checks a running Tally.
 //!
-//! The way of a log: [`source`] opens and unpacks it, [`block`] cuts it, [`line`], [`route`] and [`part`] turn a block
+//! The way of a log: [`source`] opens and unpacks it, [`block`] cuts it, [`line`] and [`part`] turn a block
 //! into what is posted, [`post`] gets it through, [`summary`] says what came of it; [`import`] is the pipeline.
 
 mod args;
@@ -15,7 +15,6 @@ mod logs;
 mod part;
 mod post;
 mod progress;
-mod route;
 mod shift;
 mod source;
 mod summary;

@@ -5,10 +5,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tally_model::route_of_target;
 
 use crate::block::{Block, hex};
 use crate::line::{Line, Unreadable, without_line_end};
-use crate::route::route;
 use crate::shift::Shift;
 
 /// Largest body in bytes before it is cut in two; half of what the API takes, whose entry limit is on packed bytes.
@@ -153,7 +153,7 @@ impl<'a> EventWriter<'a> {
         self.body.extend_from_slice(&self.opening);
         self.body.extend_from_slice(line.method.as_bytes());
         self.body.extend_from_slice(b"\",\"route\":");
-        push_json(&mut self.body, &route(line.method, line.target, self.recipe.keep_ids));
+        push_json(&mut self.body, &route_of_target(line.method, line.target, self.recipe.keep_ids));
         self.body.extend_from_slice(b",\"status\":");
         push_number(&mut self.body, u64::from(line.status));
         if let Some(us) = line.duration_us {

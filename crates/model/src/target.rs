@@ -1,15 +1,18 @@
-//! From a logged request target to the route that the API counts.
+//! From a raw request target, of a log or a span, to the route that is counted.
 
 use std::borrow::Cow;
 
-use tally_model::{ROUTE_CHARS_MAX, fold_ids};
+use crate::limits::ROUTE_CHARS_MAX;
+use crate::route::fold_ids;
 
 /// The route of a request target: no scheme and host, no query or fragment, ids folded into `{id}` unless `keep_ids`.
+/// For those who have no template, only what was asked for.
 ///
-/// Escapes (`%41`, `\x16`) stay as logged. Bytes that no route may have (control characters, invalid UTF-8) become
+/// Escapes (`%41`, `\x16`) stay as they are. Bytes that no route may have (control characters, invalid UTF-8) become
 /// `%XX`, as a well-behaved client would have sent them. What names no path (`CONNECT host:443`, a request of only a
 /// method) is `/`; a path longer than the API takes is cut and ends in `…`.
-pub(crate) fn route<'a>(method: &str, target: &'a [u8], keep_ids: bool) -> Cow<'a, str> {
+#[must_use]
+pub fn route_of_target<'a>(method: &str, target: &'a [u8], keep_ids: bool) -> Cow<'a, str> {
     let path = path(method, target);
     if path == b"*" {
         return Cow::Borrowed("*");
@@ -80,9 +83,9 @@ fn within_limit(path: Cow<'_, str>) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tally_model::RouteTemplate;
 
     use super::*;
+    use crate::route::RouteTemplate;
 
     #[test]
     fn targets_become_routes() {
@@ -113,25 +116,25 @@ mod tests {
             ("GET", b"/a b", "/a b"),
         ];
         for (method, target, expected) in cases {
-            assert_eq!(route(method, target, false), expected, "{}", String::from_utf8_lossy(target));
+            assert_eq!(route_of_target(method, target, false), expected, "{}", String::from_utf8_lossy(target));
         }
     }
 
     #[test]
     fn ids_stay_when_asked() {
-        assert_eq!(route("GET", b"/users/42?x", true), "/users/42");
+        assert_eq!(route_of_target("GET", b"/users/42?x", true), "/users/42");
     }
 
     #[test]
     fn a_long_path_is_cut_visibly_after_folding() {
         let long = format!("/{}", "é".repeat(ROUTE_CHARS_MAX));
-        let route_of_long = route("GET", long.as_bytes(), false);
+        let route_of_long = route_of_target("GET", long.as_bytes(), false);
         assert_eq!(route_of_long.chars().count(), ROUTE_CHARS_MAX);
         assert!(route_of_long.ends_with("é…"));
         let ids = "/1234567890".repeat(400);
-        assert_eq!(route("GET", ids.as_bytes(), false), "/{id}".repeat(400));
+        assert_eq!(route_of_target("GET", ids.as_bytes(), false), "/{id}".repeat(400));
         let exact = format!("/{}", "x".repeat(ROUTE_CHARS_MAX - 1));
-        assert_eq!(route("GET", exact.as_bytes(), false), exact);
+        assert_eq!(route_of_target("GET", exact.as_bytes(), false), exact);
     }
 
     proptest! {
@@ -142,7 +145,7 @@ mod tests {
             connect in any::<bool>(),
         ) {
             let method = if connect { "CONNECT" } else { "GET" };
-            prop_assert!(RouteTemplate::parse(&route(method, &target, keep_ids)).is_ok());
+            prop_assert!(RouteTemplate::parse(&route_of_target(method, &target, keep_ids)).is_ok());
         }
     }
 }
