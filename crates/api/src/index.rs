@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use crate::pages::assets;
 
 /// Every route, with a phrase; the documentation must name each (held by a test).
-pub(crate) const ROUTES: [(&str, &str); 35] = [
+pub(crate) const ROUTES: [(&str, &str); 36] = [
     ("POST /v1/events", "count events: one JSON object, an array, or NDJSON; gzip and zstd"),
+    ("POST /v1/traces", "count the HTTP server spans of an OpenTelemetry exporter: OTLP/HTTP, protobuf and JSON"),
     ("POST /api/vote", "vote in the poll default"),
     ("POST /v1/polls/{poll}/votes", "vote in a poll"),
     ("GET /v1/polls", "every poll, and how it stands"),

@@ -60,6 +60,7 @@ pub(crate) struct Metrics {
     accepted: Counter,
     duplicates: Counter,
     rejected: Family<FieldLabels, Counter>,
+    spans_passed_over: Counter,
     problems: Family<ProblemLabels, Counter>,
     answers_shared: Counter,
     pub(crate) live_streams: Gauge,
@@ -90,6 +91,7 @@ impl Metrics {
             accepted: Counter::default(),
             duplicates: Counter::default(),
             rejected: Family::default(),
+            spans_passed_over: Counter::default(),
             problems: Family::default(),
             answers_shared: Counter::default(),
             live_streams: Gauge::default(),
@@ -109,6 +111,8 @@ impl Metrics {
         registry.register("events_accepted", "Events accepted, votes included", self.accepted.clone());
         registry.register("events_duplicate", "Events of requests that came again", self.duplicates.clone());
         registry.register("events_rejected", "Events rejected, by the field to blame", self.rejected.clone());
+        let passed_over = self.spans_passed_over.clone();
+        registry.register("spans_passed_over", "Spans of traces that are no HTTP server spans", passed_over);
         registry.register("problems", "Requests refused, by problem", self.problems.clone());
         registry.register("live_streams", "Open streams of /v1/live", self.live_streams.clone());
         registry.register(
@@ -139,6 +143,11 @@ impl Metrics {
     /// Counts a read that was answered by what another had asked for.
     pub(crate) fn shared(&self) {
         self.answers_shared.inc();
+    }
+
+    /// Counts spans that are not counted, because they are no requests that a service answered.
+    pub(crate) fn passed_over(&self, spans: u64) {
+        self.spans_passed_over.inc_by(spans);
     }
 
     /// Tells how many connections were made to hear of commits: the first is no reconnection.

@@ -7,7 +7,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-use crate::ingest::Rejections;
+use crate::ingest::{Encoded, Rejections};
 
 /// What went wrong: each kind has its own `type`, status and title, and says whether to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -152,6 +152,7 @@ struct Told {
     rejections: Option<Rejections>,
     allow_header: Option<String>,
     close: bool,
+    status_in: Option<Encoded>,
 }
 
 impl Problem {
@@ -198,6 +199,13 @@ impl Problem {
         self
     }
 
+    /// Says it to an OpenTelemetry exporter: the body is a `google.rpc.Status`, encoded as the request was.
+    #[must_use]
+    pub(crate) fn told_as_status(mut self, encoded: Encoded) -> Self {
+        self.told.status_in = Some(encoded);
+        self
+    }
+
     /// 405 with the methods that the route has.
     #[must_use]
     pub(crate) fn method_not_allowed(method: &Method, allowed: &[Method]) -> Self {
@@ -237,12 +245,14 @@ struct Body<'a> {
     rejections: Option<&'a Rejections>,
 }
 
-impl ResponseError for Problem {
-    fn status_code(&self) -> StatusCode {
-        self.kind.status()
-    }
-
-    fn error_response(&self) -> HttpResponse {
+impl Problem {
+    /// Content type and body of the answer.
+    fn said(&self) -> (&'static str, Vec<u8>) {
+        if let Some(encoded) = self.told.status_in {
+            let invalid = self.kind.status() == StatusCode::BAD_REQUEST;
+            let violated = invalid.then(|| self.told.field.as_deref().unwrap_or("body"));
+            return (encoded.media_type(), encoded.status(&self.told.detail, violated));
+        }
         let body = Body {
             r#type: format!("/problems/{}", self.kind.slug()),
             title: self.kind.title(),
@@ -252,8 +262,19 @@ impl ResponseError for Problem {
             allowed: &self.told.allowed,
             rejections: self.told.rejections.as_ref(),
         };
+        ("application/problem+json", serde_json::to_vec(&body).unwrap_or_default())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (content_type, body) = self.said();
         let mut answer = HttpResponse::build(self.kind.status());
-        answer.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        answer.insert_header((header::CONTENT_TYPE, content_type));
         if let Some(seconds) = self.kind.retry_after_seconds() {
             answer.insert_header((header::RETRY_AFTER, seconds));
         }
@@ -266,6 +287,6 @@ impl ResponseError for Problem {
         if self.told.close {
             answer.force_close();
         }
-        answer.body(serde_json::to_vec(&body).unwrap_or_default())
+        answer.body(body)
     }
 }

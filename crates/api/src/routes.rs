@@ -5,7 +5,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
-use crate::ingest::{body, events, votes};
+use crate::ingest::{body, events, traces, votes};
 use crate::pages::{app, assets, result, vote};
 use crate::problem::{Kind, Problem};
 use crate::reads::{accounting, dead_reasons, endpoints, evidence, results, series, services, summary};
@@ -15,6 +15,7 @@ use crate::{index, live, metrics, polls, reads, ready, shared_answers};
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
     // Ingest
     app.service(write("/v1/events", Method::POST, events::post));
+    app.service(write("/v1/traces", Method::POST, traces::post));
     app.service(write("/api/vote", Method::POST, votes::post_default));
     app.service(write("/v1/polls/{poll}/votes", Method::POST, votes::post));
     // Polls

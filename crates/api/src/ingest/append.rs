@@ -53,8 +53,8 @@ fn problem(refused: &Refused) -> Problem {
         ),
         Refused::DedupeFull => (
             Kind::DedupeFull,
-            "TALLY_DEDUPE_BYTES is used up by Idempotency-Keys that must still be remembered; nothing was counted, send \
-             the same request again later (requests without a key are accepted)"
+            "TALLY_DEDUPE_BYTES is used up by Idempotency-Keys (and trace exports) that must still be remembered; nothing was \
+             counted, send the same request again later (events without a key are accepted)"
                 .to_owned(),
         ),
         Refused::KeyReused => {

@@ -1,4 +1,4 @@
-//! Reading a body, all of it and no more than allowed: 8 MB as it comes, and 8 MB unpacked.
+//! Reading a body, all of it and no more than allowed: 8 MB (a trace export 20 MiB) as it comes, and as much unpacked.
 
 use std::future::Future;
 use std::io::Read;
@@ -46,12 +46,25 @@ impl Deref for Body<'_> {
 /// # Errors
 /// 400 (damaged), 408, 413, 415, or 503 while too many are being read.
 pub(crate) async fn read<'r>(room: &'r Room, headers: &HeaderMap, payload: web::Payload) -> Result<Body<'r>, Problem> {
+    read_within(BODY_BYTES_MAX, room, headers, payload).await
+}
+
+/// The same with a limit of its own, in bytes.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn read_within<'r>(
+    bytes_max: usize,
+    room: &'r Room,
+    headers: &HeaderMap,
+    payload: web::Payload,
+) -> Result<Body<'r>, Problem> {
     let mut held = room.enter();
-    let sent = in_time(gather(headers, payload, &mut held)).await?;
+    let sent = in_time(gather(bytes_max, headers, payload, &mut held)).await?;
     let bytes = match content::encoding(headers)? {
         Encoding::Identity => sent,
-        encoding if sent.len() <= UNPACK_HERE_BYTES_MAX => unpack(&sent, encoding)?,
-        encoding => match web::block(move || unpack(&sent, encoding)).await {
+        encoding if sent.len() <= UNPACK_HERE_BYTES_MAX => unpack(&sent, encoding, bytes_max)?,
+        encoding => match web::block(move || unpack(&sent, encoding, bytes_max)).await {
             Ok(unpacked) => unpacked?,
             Err(_) => {
                 let detail = "no thread is free to unpack the body; nothing was counted, send the same request again";
@@ -68,7 +81,7 @@ pub(crate) async fn read<'r>(room: &'r Room, headers: &HeaderMap, payload: web::
 /// # Errors
 /// 408, 413.
 pub(crate) async fn pass_over(payload: web::Payload) -> Result<(), Problem> {
-    in_time(async { discard(payload).await }).await
+    in_time(async { discard(BODY_BYTES_MAX, payload).await }).await
 }
 
 async fn in_time<T>(reading: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
@@ -81,18 +94,23 @@ async fn in_time<T>(reading: impl Future<Output = Result<T, Problem>>) -> Result
     }
 }
 
-async fn gather(headers: &HeaderMap, mut payload: web::Payload, held: &mut Held<'_>) -> Result<Bytes, Problem> {
+async fn gather(
+    bytes_max: usize,
+    headers: &HeaderMap,
+    mut payload: web::Payload,
+    held: &mut Held<'_>,
+) -> Result<Bytes, Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > BODY_BYTES_MAX + DISCARDED_BYTES_MAX) {
-        return Err(too_large("as it was sent").closing());
+    if announced.is_some_and(|length: usize| length > bytes_max + DISCARDED_BYTES_MAX) {
+        return Err(too_large(bytes_max, "as it was sent").closing());
     }
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| broken(&error))?;
-        if body.len() + chunk.len() > BODY_BYTES_MAX {
+        if body.len() + chunk.len() > bytes_max {
             drop(body);
-            discard(payload).await?;
-            return Err(too_large("as it was sent"));
+            discard(bytes_max, payload).await?;
+            return Err(too_large(bytes_max, "as it was sent"));
         }
         held.take(chunk.len())?;
         // The first chunk is mostly the only one, and need not be copied.
@@ -106,12 +124,12 @@ async fn gather(headers: &HeaderMap, mut payload: web::Payload, held: &mut Held<
 }
 
 /// Reads on for a while and throws away what comes.
-async fn discard(mut payload: web::Payload) -> Result<(), Problem> {
+async fn discard(bytes_max: usize, mut payload: web::Payload) -> Result<(), Problem> {
     let mut discarded = 0;
     while let Some(chunk) = payload.next().await {
         discarded += chunk.map_err(|error| broken(&error))?.len();
         if discarded > DISCARDED_BYTES_MAX {
-            return Err(too_large("as it was sent").closing());
+            return Err(too_large(bytes_max, "as it was sent").closing());
         }
     }
     Ok(())
@@ -121,22 +139,22 @@ fn broken(error: &actix_web::error::PayloadError) -> Problem {
     Problem::new(Kind::BadRequest, format!("the body broke off: {error}")).closing()
 }
 
-fn too_large(how: &str) -> Problem {
-    let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes {how}; send it in several requests");
+fn too_large(bytes_max: usize, how: &str) -> Problem {
+    let detail = format!("the body is larger than {bytes_max} bytes {how}; send it in several requests");
     Problem::new(Kind::BodyTooLarge, detail)
 }
 
-fn unpack(sent: &[u8], encoding: Encoding) -> Result<Bytes, Problem> {
+fn unpack(sent: &[u8], encoding: Encoding, bytes_max: usize) -> Result<Bytes, Problem> {
     let unpacked = match encoding {
         Encoding::Identity => return Ok(Bytes::copy_from_slice(sent)),
-        Encoding::Gzip => read_bounded(flate2::read::MultiGzDecoder::new(sent)),
+        Encoding::Gzip => read_bounded(flate2::read::MultiGzDecoder::new(sent), bytes_max),
         Encoding::Zstd => zstd::stream::read::Decoder::with_buffer(sent).and_then(|mut decoder| {
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-            read_bounded(decoder)
+            read_bounded(decoder, bytes_max)
         }),
     };
     match unpacked {
-        Ok(body) if body.len() > BODY_BYTES_MAX => Err(too_large("after decompression")),
+        Ok(body) if body.len() > bytes_max => Err(too_large(bytes_max, "after decompression")),
         Ok(body) => Ok(body.into()),
         Err(error) => {
             let detail = format!("the body is not the {} it says it is: {error}", name(encoding));
@@ -146,9 +164,9 @@ fn unpack(sent: &[u8], encoding: Encoding) -> Result<Bytes, Problem> {
 }
 
 /// Stops one byte above the limit, however much more would come.
-fn read_bounded(decoder: impl Read) -> std::io::Result<Vec<u8>> {
+fn read_bounded(decoder: impl Read, bytes_max: usize) -> std::io::Result<Vec<u8>> {
     let mut body = Vec::new();
-    decoder.take(BODY_BYTES_MAX as u64 + 1).read_to_end(&mut body)?;
+    decoder.take(bytes_max as u64 + 1).read_to_end(&mut body)?;
     Ok(body)
 }
 
@@ -176,6 +194,10 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+
+    fn unpack(sent: &[u8], encoding: Encoding) -> Result<Bytes, Problem> {
+        super::unpack(sent, encoding, BODY_BYTES_MAX)
+    }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

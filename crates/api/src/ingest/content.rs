@@ -3,6 +3,7 @@
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
 use crate::ingest::parse::Form;
+use crate::ingest::traces::Encoded;
 use crate::problem::{Kind, Problem};
 
 /// How a body is packed.
@@ -18,14 +19,9 @@ pub(crate) enum Encoding {
 /// # Errors
 /// 415 for every other type, and for a charset that is not UTF-8.
 pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
+    const EXPECTED: &str = "application/json or application/x-ndjson, in UTF-8";
     let text = joined(headers, header::CONTENT_TYPE);
-    let mut parts = text.split(';').map(str::trim);
-    let media = parts.next().unwrap_or_default();
-    let charset = parts.find_map(|part| part.strip_prefix("charset=")).map(|name| name.trim_matches('"'));
-    if !charset.is_none_or(|name| matches!(name, "utf-8" | "utf8" | "us-ascii")) {
-        return Err(unsupported(&text));
-    }
-    match media {
+    match media(&text).ok_or_else(|| unsupported(&text, EXPECTED))? {
         "application/json" | "text/json" => Ok(Form::Document),
         "application/x-ndjson"
         | "application/ndjson"
@@ -33,10 +29,31 @@ pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
         | "application/x-jsonl"
         | "application/jsonlines" => Ok(Form::Lines),
         "" | "application/octet-stream" => Ok(Form::Unsaid),
-        "text/html" | "text/xml" | "text/csv" => Err(unsupported(&text)),
+        "text/html" | "text/xml" | "text/csv" => Err(unsupported(&text, EXPECTED)),
         text if text.starts_with("text/") => Ok(Form::Unsaid),
-        _ => Err(unsupported(&text)),
+        _ => Err(unsupported(&text, EXPECTED)),
     }
+}
+
+/// Reads the `Content-Type` of a trace export, which must be said.
+///
+/// # Errors
+/// 415 for every other type than the two of OTLP/HTTP.
+pub(crate) fn encoded(headers: &HeaderMap) -> Result<Encoded, Problem> {
+    let text = joined(headers, header::CONTENT_TYPE);
+    match media(&text) {
+        Some("application/x-protobuf") => Ok(Encoded::Protobuf),
+        Some("application/json") => Ok(Encoded::Json),
+        _ => Err(unsupported(&text, "application/x-protobuf or application/json")),
+    }
+}
+
+/// The media type, unless it comes in a charset that is not UTF-8.
+fn media(text: &str) -> Option<&str> {
+    let mut parts = text.split(';').map(str::trim);
+    let media = parts.next().unwrap_or_default();
+    let charset = parts.find_map(|part| part.strip_prefix("charset=")).map(|name| name.trim_matches('"'));
+    charset.is_none_or(|name| matches!(name, "utf-8" | "utf8" | "us-ascii")).then_some(media)
 }
 
 /// Reads `Content-Encoding`.
@@ -64,8 +81,8 @@ fn joined(headers: &HeaderMap, name: HeaderName) -> String {
     values.collect::<Vec<_>>().join(",")
 }
 
-fn unsupported(text: &str) -> Problem {
-    let detail = format!("Content-Type: {}; send application/json or application/x-ndjson, in UTF-8", shown(text));
+fn unsupported(text: &str, expected: &str) -> Problem {
+    let detail = format!("Content-Type: {}; send {expected}", shown(text));
     Problem::new(Kind::UnsupportedMediaType, detail).on("Content-Type")
 }
 
@@ -98,6 +115,16 @@ mod tests {
             assert_eq!(form_of(bad), None, "{bad}");
         }
         assert_eq!(form_of("application/json; charset=iso-8859-1"), None);
+    }
+
+    #[test]
+    fn encodings_of_traces() {
+        let encoded_of = |text: &str| encoded(&headers(&header::CONTENT_TYPE, &[text])).ok();
+        assert_eq!(encoded_of("application/x-protobuf"), Some(Encoded::Protobuf));
+        assert_eq!(encoded_of("Application/JSON; charset=utf-8"), Some(Encoded::Json));
+        for bad in ["", "application/grpc", "application/x-ndjson", "text/plain", "application/json;charset=latin1"] {
+            assert_eq!(encoded_of(bad), None, "{bad}");
+        }
     }
 
     #[test]

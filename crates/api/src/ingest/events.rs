@@ -1,13 +1,13 @@
 //! `POST /v1/events`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tally_model::{Payload, Shard};
-use tally_stream::{AppendRequest, Appended, ClientKey};
+use tally_stream::ClientKey;
 
 use crate::front::{Front, now_ms};
-use crate::ingest::append::{Accepted, append, id};
+use crate::ingest::append::{Accepted, id};
+use crate::ingest::count::{self, Counted};
 use crate::ingest::key::Door;
-use crate::ingest::parse::{BodyError, Form, Judged, judge_body};
+use crate::ingest::parse::{BodyError, Form, judge_body};
 use crate::ingest::verdict::{Rejections, Rules};
 use crate::ingest::{body, content, key};
 use crate::problem::{Kind, Problem};
@@ -30,27 +30,11 @@ pub(crate) async fn post(
 
 async fn count(front: &Front, text: &str, form: Form, key: Option<ClientKey>) -> Result<Accepted, Problem> {
     let rules = Rules { received_ms: now_ms(), keep_days: front.config.keep_days };
-    let Judged { accepted, rejections } = judge_body(text, form, rules).map_err(|error| of_body(&error))?;
-    let events = u32::try_from(accepted.len()).unwrap_or(u32::MAX);
-    let shards = front.config.shards;
-    let shard = match (key, accepted.endpoints().first()) {
-        (Some(key), _) => Shard::of_request(key.id, shards),
-        (None, Some(first)) => Shard::of_service(&first.service, shards),
-        (None, None) => return Err(nothing_acceptable(front, rejections)),
-    };
-    let payload = Payload::Events(accepted);
-    let appended = append(front, AppendRequest { shard, key, received_ms: rules.received_ms, payload }).await?;
-    match appended {
-        Appended::NothingToAppend => Err(nothing_acceptable(front, rejections)),
-        Appended::Accepted { at, .. } => {
-            Ok(Accepted { accepted: events, rejections, duplicate: false, id: id(shard, at) })
-        }
-        Appended::Duplicate { at, received_ms, events } => {
-            // The answer is the first one's: what was too early or too late is so by the first time of receipt.
-            let first = judge_body(text, form, Rules { received_ms, ..rules }).map_err(|error| of_body(&error))?;
-            Ok(Accepted { accepted: events, rejections: first.rejections, duplicate: true, id: id(shard, at) })
-        }
-    }
+    let judge = |rules| judge_body(text, form, rules).map_err(|error| of_body(&error));
+    let counted = count::count(front, key, judge(rules)?, rules, judge).await?;
+    let Counted { accepted, rejections, duplicate, entry } = counted;
+    let Some((shard, at)) = entry else { return Err(nothing_acceptable(front, rejections)) };
+    Ok(Accepted { accepted, rejections, duplicate, id: id(shard, at) })
 }
 
 fn of_body(error: &BodyError) -> Problem {

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what makes a repeated request the same request.
+//! What makes a repeated request the same request: its `Idempotency-Key` or, where clients send none, its content.
 
 use actix_web::http::header::HeaderMap;
 use sha2::{Digest as _, Sha256};
@@ -37,23 +37,36 @@ pub(crate) fn of(headers: &HeaderMap, door: Door<'_>, body: &[u8]) -> Result<Opt
 /// What a key stands for that is known to be one.
 pub(crate) fn made(key: &str, door: Door<'_>, body: &[u8]) -> ClientKey {
     let id = RequestId::of_key(OWNER, door.name, door.poll, key);
-    ClientKey { id, body_hash: body_hash(door, body) }
+    ClientKey { id, body_hash: first_8(&digest(door, body)) }
+}
+
+/// The key of a request whose clients send none but repeat it byte for byte: its content. Only for bodies that cannot be
+/// equal unless they are the same, as those with span ids in them.
+pub(crate) fn of_content(door: Door<'_>, body: &[u8]) -> ClientKey {
+    let digest = digest(door, body);
+    let key: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    ClientKey { id: RequestId::of_key(OWNER, door.name, door.poll, &key), body_hash: first_8(&digest) }
 }
 
 fn is_valid(key: &str) -> bool {
     (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// First 8 bytes of SHA-256 over door, poll and the unpacked body. Nothing of ours goes in, no time of receipt above all:
-/// a retry must not look like another request.
-fn body_hash(door: Door<'_>, body: &[u8]) -> [u8; 8] {
+/// SHA-256 over door, poll and the unpacked body. Nothing of ours goes in, no time of receipt above all: a retry must not
+/// look like another request.
+fn digest(door: Door<'_>, body: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [door.name.as_bytes(), door.poll.as_bytes(), body] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
+    hash.finalize().into()
+}
+
+/// As much of the digest as is kept with an id.
+fn first_8(digest: &[u8; 32]) -> [u8; 8] {
     let mut first = [0; 8];
-    first.copy_from_slice(&hash.finalize()[..8]);
+    first.copy_from_slice(&digest[..8]);
     first
 }
 
@@ -84,9 +97,16 @@ mod tests {
 
     #[test]
     fn the_hash_follows_body_and_door() {
-        let hash = |door, body: &str| body_hash(door, body.as_bytes());
+        let hash = |door, body: &str| first_8(&digest(door, body.as_bytes()));
         assert_eq!(hash(EVENTS, "a"), hash(EVENTS, "a"));
         assert_ne!(hash(EVENTS, "a"), hash(EVENTS, "b"));
         assert_ne!(hash(Door { name: "votes", poll: "a" }, "b"), hash(Door { name: "votes", poll: "" }, "ab"));
+    }
+
+    #[test]
+    fn content_is_a_key_of_its_own() {
+        assert_eq!(of_content(EVENTS, b"a"), of_content(EVENTS, b"a"));
+        assert_ne!(of_content(EVENTS, b"a").id, of_content(EVENTS, b"b").id);
+        assert_ne!(of_content(EVENTS, b"a").id, of_content(Door { name: "traces", poll: "" }, b"a").id);
     }
 }

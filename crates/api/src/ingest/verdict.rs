@@ -21,6 +21,19 @@ pub(crate) struct Rules {
     pub(crate) keep_days: u32,
 }
 
+impl Rules {
+    /// May something that happened at `time_ms` be counted? Says why not.
+    pub(crate) fn admit(self, time_ms: i64) -> Result<i64, Cow<'static, str>> {
+        if time_ms > self.received_ms + EARLY_MS_MAX {
+            return Err("more than 5 minutes ahead of the time of receipt".into());
+        }
+        if time_ms < self.received_ms - i64::from(self.keep_days) * 86_400_000 {
+            return Err(format!("older than the {} days that are kept", self.keep_days).into());
+        }
+        Ok(time_ms)
+    }
+}
+
 /// An event that may be counted; its texts are parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Acceptable<'a> {
@@ -139,14 +152,7 @@ fn time_ms(fields: &Fields<'_>, rules: Rules) -> Result<i64, Fault> {
         Some(Scalar::Text(text)) => timestamp::parse_ms(text).ok_or_else(|| fault(Field::Timestamp, EXPECTED))?,
         Some(_) => return Err(fault(Field::Timestamp, EXPECTED)),
     };
-    if time_ms > rules.received_ms + EARLY_MS_MAX {
-        return Err(fault(Field::Timestamp, "more than 5 minutes ahead of the time of receipt"));
-    }
-    if time_ms < rules.received_ms - i64::from(rules.keep_days) * 86_400_000 {
-        let reason = format!("older than the {} days that are kept", rules.keep_days);
-        return Err((Some(Field::Timestamp.name()), reason.into()));
-    }
-    Ok(time_ms)
+    rules.admit(time_ms).map_err(|reason| (Some(Field::Timestamp.name()), reason))
 }
 
 fn fault(field: Field, reason: &'static str) -> Fault {
