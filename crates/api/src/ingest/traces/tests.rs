@@ -118,6 +118,38 @@ fn a_server_span_is_an_event() {
     assert_eq!((row.status, row.time_ms, row.duration_us), (200, 1_773_145_290_000, Some(12_346)));
 }
 
+/// What SDKs really send: bodies of the exporters for Python 1.45 (Flask), Node.js 2.12 (Express) and Go 1.47 (net/http),
+/// recorded in November 2026. Each service answered two requests to a route with an id, one to a route that fails (but Go's),
+/// and one to none.
+#[test]
+fn exports_as_sdks_send_them() {
+    let rules = Rules { received_ms: 1_795_668_400_000, keep_days: 731 };
+    let counted = |body: &[u8], encoded| {
+        let Spans { judged, passed_over, .. } = read(body, encoded, rules).unwrap();
+        assert_eq!(judged.rejections.count(), 0, "{judged:?}");
+        assert!(judged.accepted.rows().iter().all(|row| row.duration_us.is_some()));
+        let name = |endpoint: u32| {
+            let e = &judged.accepted.endpoints()[endpoint as usize];
+            format!("{} {} {}", e.service, e.method, e.route)
+        };
+        let rows = judged.accepted.rows().iter().map(|row| format!("{} {}", name(row.endpoint), row.status));
+        (rows.collect::<Vec<_>>(), passed_over)
+    };
+    let (flask, passed_over) = counted(include_bytes!("../../../testdata/otlp/python.bin"), Encoded::Protobuf);
+    let cart = "flask GET /cart/<int:id> 200";
+    assert_eq!(
+        (&flask[..], passed_over),
+        (&[cart, cart, "flask GET /boom 503", "flask GET /nowhere/{id} 404"].map(String::from)[..], 1)
+    );
+    let (express, passed_over) = counted(include_bytes!("../../../testdata/otlp/node.json"), Encoded::Json);
+    let order = "unknown_service:node GET /orders/:id 200";
+    let others = ["unknown_service:node GET /fail 503", "unknown_service:node GET /missing/{id} 404"];
+    assert_eq!((&express[..], passed_over), (&[order, order, others[0], others[1]].map(String::from)[..], 15));
+    let (go, passed_over) = counted(include_bytes!("../../../testdata/otlp/go.bin"), Encoded::Protobuf);
+    let item = "net-http GET /items/{id} 200";
+    assert_eq!((&go[..], passed_over), (&[item, item, "net-http GET /none/{id} 404"].map(String::from)[..], 0));
+}
+
 #[test]
 fn conventions_old_and_new() {
     let ok = |route: &str, status| Ok((route.to_owned(), status));
