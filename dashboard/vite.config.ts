@@ -1,4 +1,4 @@
-import { defineConfig } from 'vite';
+import { defineConfig } from 'vitest/config';
 
 // Built files are committed and compared by CI, so a name depends on content alone, and nothing that differs between two
 // machines (source maps with paths, inlined data) goes into them.
@@ -30,6 +30,8 @@ export default defineConfig({
       transformIndexHtml: (html) => html.replace('<script type="module"', '<script type="module" blocking="render"'),
     },
   ],
+  // Units only; what needs a browser lies in tests/browser.
+  test: { include: ['tests/*.test.ts'] },
   // For work on the page: the answers come from an API started by `make run`.
   server: { proxy: { '/v1': 'http://127.0.0.1:8080', '/vote': 'http://127.0.0.1:8080' } },
 });

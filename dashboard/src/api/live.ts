@@ -23,6 +23,12 @@ const start: Connection = { state: null, received_ms: null, open: false, lost_ms
 
 export const live = new Watched<Connection>(start);
 
+/** A moment of this computer's clock by the server's: they may differ by minutes. Null before the server has said its own. */
+export function serverSeconds({ state, received_ms }: Connection, at_ms: number): number | null {
+  if (!state || received_ms == null) return null;
+  return (Date.parse(state.at) + at_ms - received_ms) / 1000;
+}
+
 let source: EventSource | null = null;
 let failures = 0;
 let retry: number | undefined;

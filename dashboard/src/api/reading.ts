@@ -8,6 +8,8 @@ import { live } from './live';
 /** Bars come after this, and then stay so long: a flash of grey is worse than a short wait. */
 const BARS_AFTER_MS = 200;
 const BARS_FOR_MS = 300;
+/** What was refused is asked again after so long, if the line is up. */
+const FAILED_MS = 5_000;
 /** A relative window moves by itself; without a commit it is asked again this often. */
 const MOVES_MS = 60_000;
 
@@ -18,6 +20,8 @@ export interface Reading<T> {
   error: unknown;
   /** Nothing to show yet, and it is time to say so. */
   bars: boolean;
+  /** The answer is of another path, and that has lasted. */
+  old: boolean;
   /** When the answer came, by this computer's clock. */
   at_ms: number;
   again: () => void;
@@ -45,7 +49,8 @@ export function useReading<T>(path: string | null, every_ms: number, moves_ms = 
   const [round, setRound] = useState(0);
   const waiting = path !== null && held.answer === null && held.error === null;
   const bars = useBars(waiting);
-  const state = useRef({ asked_ms: 0, commit: '', busy: false });
+  const old = useBars(held.answer !== null && held.path !== path);
+  const state = useRef({ asked_ms: 0, commit: '', busy: false, failed: false });
 
   useEffect(() => {
     if (path === null) return;
@@ -55,9 +60,13 @@ export function useReading<T>(path: string | null, every_ms: number, moves_ms = 
     now.commit = commitOf();
     now.busy = true;
     ask<T>(path, stop.signal)
-      .then((answer) => hold({ answer, path, error: null, at_ms: Date.now() }))
+      .then((answer) => {
+        now.failed = false;
+        hold({ answer, path, error: null, at_ms: Date.now() });
+      })
       .catch((error: unknown) => {
         if (stop.signal.aborted) return;
+        now.failed = true;
         hold((old) => ({ ...old, error, ...(old.path === path ? {} : { answer: null, path }) }));
       })
       .finally(() => (now.busy = false));
@@ -72,8 +81,8 @@ export function useReading<T>(path: string | null, every_ms: number, moves_ms = 
     const consider = () => {
       const now = state.current;
       const since_ms = performance.now() - now.asked_ms;
-      if (document.hidden || now.busy || since_ms < every_ms || !live.value.open) return;
-      if (commitOf() !== now.commit || since_ms >= moves_ms) setRound((n) => n + 1);
+      if (document.hidden || now.busy || since_ms < (now.failed ? FAILED_MS : every_ms) || !live.value.open) return;
+      if (commitOf() !== now.commit || now.failed || since_ms >= moves_ms) setRound((n) => n + 1);
     };
     const unwatch = live.watch(consider);
     document.addEventListener('visibilitychange', consider);
@@ -83,7 +92,7 @@ export function useReading<T>(path: string | null, every_ms: number, moves_ms = 
     };
   }, [path, every_ms, moves_ms]);
 
-  return { ...held, bars, again: () => setRound((n) => n + 1) };
+  return { ...held, bars, old, again: () => setRound((n) => n + 1) };
 }
 
 /** Whether grey bars are shown for something that is waited for. */

@@ -54,5 +54,5 @@ export function verdictOf(connection: Connection, now_ms: number): Verdict {
 
 /** Whether the API was upgraded under this page: it names another script than the one that runs here. */
 export function upgraded(state: LiveState | null, script: string): boolean {
-  return !!state?.page && script !== '' && state.page !== script;
+  return !!state?.page && script !== '' && state.page.split('/').pop() !== script;
 }

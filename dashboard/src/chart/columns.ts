@@ -7,10 +7,10 @@ import { countedSeconds, isWhole } from './timeline';
 
 export type Line = (number | null)[];
 
-/** The time axis of an answer. Before anything was counted, nothing is. */
-export function timelineOf(answer: Windowed & { step_seconds: number; series: Series }, now_s: number): Timeline {
+/** The time axis of an answer, read at a moment of the server's clock; unknown, nothing is said to wait. */
+export function timelineOf(answer: Windowed & { step_seconds: number; series: Series }, now_s: number | null): Timeline {
   const through_s = seconds(answer.counted_through) ?? 0;
-  return { start_s: answer.series.start_s, step_s: answer.step_seconds, through_s, now_s: Math.max(now_s, through_s) };
+  return { start_s: answer.series.start_s, step_s: answer.step_seconds, through_s, now_s: Math.max(now_s ?? 0, through_s) };
 }
 
 /** Values where a step has begun to be counted, null beyond: a line ends where counting does. */

@@ -181,8 +181,10 @@ export function HeatMap(props: HeatMapProps) {
   }, [width, colours, props.line, props.grid, props.p50, props.p99, props.height]);
   return (
     <div class="chart" ref={room} style={{ height: `${props.height}px` }}>
-      <canvas ref={canvas} class="heat" aria-hidden="true" />
-      <Track line={props.line} label={props.label} right={RIGHT_PX} speak={props.speak} />
+      <div class="heat" role="img" aria-label={props.label}>
+        <canvas ref={canvas} />
+      </div>
+      <Track line={props.line} label="Cursor of the heat map" right={RIGHT_PX} speak={props.speak} />
     </div>
   );
 }

@@ -6,13 +6,22 @@ import { carried, linkTo } from '../view';
 import { curlOf } from './by-api';
 import { MakeReport } from './make-report';
 
+interface HeaderProps {
+  answer: Endpoint | null;
+  id: string;
+  path: string;
+  view: View;
+  /** Nothing was ever counted for it. */
+  unknown: boolean;
+}
+
 /** Which endpoint this is, and what one takes away from here. */
-export function Header({ answer, id, path, view }: { answer: Endpoint | null; id: string; path: string; view: View }) {
+export function Header({ answer, id, path, view, unknown }: HeaderProps) {
   return (
     <div class="bar endpoint-head">
       <div>
         <p class="muted">
-          <a href={linkTo('/', carried(view))}>Endpoints</a> / {answer?.service ?? '…'}
+          <a href={linkTo('/', carried(view))}>Endpoints</a> / {answer?.service ?? (unknown ? 'none' : '…')}
         </p>
         <h1 class="title">
           {answer ? (
@@ -20,7 +29,7 @@ export function Header({ answer, id, path, view }: { answer: Endpoint | null; id
               {answer.method} <Route of={answer.route} />
             </>
           ) : (
-            `Endpoint ${id}`
+            unknown ? 'No such endpoint' : `Endpoint ${id}`
           )}
         </h1>
       </div>

@@ -1,14 +1,14 @@
 // One endpoint: how often, how it failed, how long it took, and when it was worst.
 
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { Endpoint } from '../api/answers';
 import { Refused, address } from '../api/client';
 import { useReading } from '../api/reading';
-import { timelineOf } from '../chart/columns';
 import { ErrorsChart } from '../chart/errors-chart';
 import { LatencyChart } from '../chart/latency-chart';
 import { RateChart } from '../chart/rate-chart';
 import { cursor } from '../chart/timeline';
+import { useTimeline } from '../chart/use-timeline';
 import { asksFor } from '../compare';
 import { ByApi } from '../endpoint/by-api';
 import { Header } from '../endpoint/header';
@@ -33,11 +33,11 @@ export function EndpointPage({ id }: { id: string }) {
   useEffect(() => () => void (cursor.value = null), []);
   const from_s = seconds(answer?.from);
   const to_s = seconds(answer?.to);
-  const shown = view.range || from_s == null || to_s == null ? bounds(view, Math.ceil(Date.now() / 60_000) * 60) : { from_s, to_s };
+  const shown = view.range || from_s == null || to_s == null || reading.path !== path ? bounds(view, Math.ceil(Date.now() / 60_000) * 60) : { from_s, to_s };
   const unknown = error instanceof Refused && error.status === 404;
   return (
     <>
-      <Header answer={answer} id={id} path={path} view={view} />
+      <Header answer={answer} id={id} path={path} view={view} unknown={unknown} />
       <Controls view={view} bounds={shown} />
       {unknown && <Unknown id={id} />}
       {error != null && !unknown && (
@@ -45,7 +45,11 @@ export function EndpointPage({ id }: { id: string }) {
           <Failed what={answer ? 'The newest answer' : 'This endpoint'} error={error} path={path} again={reading.again} />
         </section>
       )}
-      {answer && !unknown && <Answered answer={answer} view={view} path={path} at_ms={reading.at_ms} />}
+      {answer && !unknown && (
+        <div class={reading.old ? 'old' : ''}>
+          <Answered answer={answer} view={view} path={path} at_ms={reading.at_ms} />
+        </div>
+      )}
       {!answer && !error && reading.bars && <LoadingChart height={600} />}
     </>
   );
@@ -58,8 +62,8 @@ function Unknown({ id }: { id: string }) {
     </a>
   );
   return (
-    <Statement title="No such endpoint." action={all}>
-      Nothing was ever counted for {id}.
+    <Statement title={`Nothing was ever counted for ${id}.`} action={all}>
+      The link may be of another Tally.
     </Statement>
   );
 }
@@ -76,7 +80,7 @@ function Answered({ answer, view, path, at_ms }: AnsweredProps) {
   const comparison = asksFor(view);
   const compared = comparison !== null && answer.before !== null;
   const before = compared ? answer.before_series : null;
-  const line = useMemo(() => timelineOf(answer, at_ms / 1000), [answer]);
+  const line = useTimeline(answer, at_ms);
   const name = comparison?.legend ?? '';
   const charts = { line, series: answer.series, before, beforeName: name, marks: answer.marks };
   if (answer.summary.requests === 0) return <NoRequests answer={answer} lastAt={answer.last_request_at} />;

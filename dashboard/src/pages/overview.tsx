@@ -7,8 +7,8 @@ import type { Reading } from '../api/reading';
 import { useReading } from '../api/reading';
 import { LatencyChart } from '../chart/latency-chart';
 import { RateChart } from '../chart/rate-chart';
-import { timelineOf } from '../chart/columns';
 import { cursor } from '../chart/timeline';
+import { useTimeline } from '../chart/use-timeline';
 import { asksFor } from '../compare';
 import { seconds } from '../format/times';
 import { ChangedMost } from '../overview/changed-most';
@@ -47,9 +47,11 @@ export function OverviewPage() {
   return (
     <>
       <h1 class="unseen">Overview</h1>
-      <Controls view={view} bounds={shownBounds(reading, view)} />
+      <Controls view={view} bounds={shownBounds(reading, path, view)} />
       {answer ? (
-        <Answered answer={answer} rest={rest.path === restPath ? rest.answer : null} view={view} at_ms={reading.at_ms} failed={reading} />
+        <div class={reading.old ? 'old' : ''}>
+          <Answered answer={answer} rest={rest.path === restPath ? rest.answer : null} view={view} at_ms={reading.at_ms} failed={reading} />
+        </div>
       ) : reading.error ? (
         <section class="panel">
           <Failed what="The overview" error={reading.error} path={path} again={reading.again} />
@@ -63,10 +65,10 @@ export function OverviewPage() {
 }
 
 /** The bounds the numbers on screen are of; before there are any, those asked for. */
-function shownBounds(reading: Reading<Overview>, view: View) {
+function shownBounds(reading: Reading<Overview>, path: string, view: View) {
   const from_s = seconds(reading.answer?.from);
   const to_s = seconds(reading.answer?.to);
-  if (view.range || from_s == null || to_s == null) return bounds(view, Math.ceil(Date.now() / 60_000) * 60);
+  if (view.range || from_s == null || to_s == null || reading.path !== path) return bounds(view, Math.ceil(Date.now() / 60_000) * 60);
   return { from_s, to_s };
 }
 
@@ -82,7 +84,7 @@ function Answered({ answer, rest, view, at_ms, failed }: AnsweredProps) {
   const comparison = asksFor(view);
   const compared = comparison !== null && answer.before !== null;
   const before = compared ? answer.before_series : null;
-  const line = useMemo(() => timelineOf(answer, at_ms / 1000), [answer]);
+  const line = useTimeline(answer, at_ms);
   const rows = useMemo(() => endpointsOf(rest?.rows ?? answer.rows), [rest, answer.rows]);
   const window_s = windowSeconds(view);
   const name = comparison?.legend ?? '';
