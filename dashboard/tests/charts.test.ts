@@ -75,17 +75,20 @@ describe('a time axis', () => {
   });
 });
 
-const line: Timeline = { start_s: [0, 60, 120, 180], step_s: 60, through_s: 150, now_s: 200 };
+const line: Timeline = { start_s: [0, 60, 120, 180], step_s: 60, through_s: 150, now_s: 151 };
+const lagging: Timeline = { ...line, now_s: 200 };
 
 describe('a timeline', () => {
   it('knows what of a step is counted', () => {
     expect([0, 1, 2, 3].map((i) => countedSeconds(line, i))).toEqual([60, 60, 30, 0]);
+    expect(countedSeconds({ ...line, through_s: 124, now_s: 124 }, 2), 'too little to tell').toBe(0);
+    expect(countedSeconds(lagging, 2), 'other shards may be ahead').toBe(0);
     expect(stepAt(line, 119)).toBe(1);
     expect(stepAt(line, 999)).toBe(3);
   });
   it('hatches what is not counted, and no ordinary lag', () => {
-    expect(uncounted(line)).toEqual({ from_s: 150, to_s: 200 });
-    expect(uncounted({ ...line, through_s: 195 })).toBeNull();
+    expect(uncounted(lagging)).toEqual({ from_s: 150, to_s: 200 });
+    expect(uncounted(line)).toBeNull();
     expect(uncounted({ ...line, through_s: 1000, now_s: 1000 })).toBeNull();
   });
   it('ends lines where counting does, and divides the running step by what of it is counted', () => {

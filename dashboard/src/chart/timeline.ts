@@ -40,10 +40,17 @@ export function stepText(line: Timeline, i: number): string {
   return moment(line.start_s[i]!, endOf(line) - beginOf(line));
 }
 
-/** How many seconds of a step are counted: all, a part of the running one, or none. */
+/** Of the running step this part must be counted before it says anything. */
+const TELLING_PART = 1 / 12;
+
+/**
+ * How many seconds of a step are counted: all, a part of the running one, or none. Where counting lags there is no part: other
+ * shards may be ahead of the one that holds it up, so what is there is neither whole nor a known share.
+ */
 export function countedSeconds(line: Timeline, i: number): number {
-  const start = line.start_s[i]!;
-  return Math.max(0, Math.min(line.step_s, line.through_s - start));
+  const seconds = Math.min(line.step_s, line.through_s - line.start_s[i]!);
+  if (seconds >= line.step_s) return seconds;
+  return lags(line) || seconds < line.step_s * TELLING_PART ? 0 : seconds;
 }
 
 /** Whether a step is over and wholly counted. */
@@ -55,7 +62,11 @@ export function isWhole(line: Timeline, i: number): boolean {
 export function uncounted(line: Timeline): { from_s: number; to_s: number } | null {
   const to_s = Math.min(line.now_s, endOf(line));
   const from_s = Math.max(line.through_s, beginOf(line));
-  return to_s - from_s > HATCHED_LAG_S && line.now_s - line.through_s > HATCHED_LAG_S ? { from_s, to_s } : null;
+  return lags(line) && to_s > from_s ? { from_s, to_s } : null;
+}
+
+function lags(line: Timeline): boolean {
+  return line.now_s - line.through_s > HATCHED_LAG_S;
 }
 
 /** The moment the cursor of all charts is at; null: nowhere. */

@@ -1,10 +1,10 @@
 // Three endpoints by failures beyond the compared period: the first question, answered before the first click.
 
 import type { Changed } from '../api/answers';
-import { duration, grouped, ratio, words } from '../format/numbers';
+import { ratioChange } from '../format/change';
+import { THIN, duration, grouped, ratio, words } from '../format/numbers';
 import { moment } from '../format/times';
 import { TimeOf } from '../format/time-of';
-import { THIN } from '../format/numbers';
 import { Route } from '../table/route';
 import type { View } from '../view';
 import { carried, linkTo } from '../view';
@@ -39,6 +39,13 @@ export function ChangedMost({ changed, period, view, window_s }: ChangedMostProp
   );
 }
 
+/** Whether that many more are a change for the worse by the rule of all figures. The answer says no requests, but implies them. */
+function isWorse(one: Changed): boolean {
+  const points = (one.error_ratio ?? 0) - (one.before_error_ratio ?? 0);
+  const requests = points > 0 ? one.more_errors / points : 0;
+  return ratioChange(one.error_ratio, one.before_error_ratio ?? 0, requests).worse;
+}
+
 function Line({ one, view, window_s }: { one: Changed; view: View; window_s: number }) {
   return (
     <>
@@ -49,10 +56,14 @@ function Line({ one, view, window_s }: { one: Changed; view: View; window_s: num
         <span class="muted">{one.service}</span>
       </span>
       <span class="secondary">
-        <b class="worse">
-          ▲{THIN}
-          {grouped(one.more_errors)}
-        </b>{' '}
+        {isWorse(one) ? (
+          <b class="worse">
+            ▲{THIN}
+            {grouped(one.more_errors)}
+          </b>
+        ) : (
+          <b>{grouped(one.more_errors)}</b>
+        )}{' '}
         more failures · 5xx {words(ratio(one.before_error_ratio))} → <b>{words(ratio(one.error_ratio))}</b>
         {one.peak_error_ratio != null && one.peak_s != null && (
           <>

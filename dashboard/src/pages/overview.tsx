@@ -57,7 +57,7 @@ export function OverviewPage() {
           <Failed what="The overview" error={reading.error} path={path} again={reading.again} />
         </section>
       ) : (
-        <Waiting bars={reading.bars} />
+        <Waiting bars={reading.bars} compared={by !== undefined} />
       )}
       <Foot />
     </>
@@ -126,7 +126,8 @@ export function Stale({ reading }: { reading: Reading<unknown> }) {
   );
 }
 
-function Waiting({ bars }: { bars: boolean }) {
+/** Grey bars where the numbers will stand. */
+function Waiting({ bars, compared }: { bars: boolean; compared: boolean }) {
   return (
     <div class={bars ? '' : 'not-yet'}>
       <div class="figures waiting" aria-hidden="true">
@@ -137,6 +138,12 @@ function Waiting({ bars }: { bars: boolean }) {
           </div>
         ))}
       </div>
+      {compared && (
+        <section class="panel changed" aria-hidden="true">
+          <h2>Changed most</h2>
+          <Loading rows={3} />
+        </section>
+      )}
       <div class="columns gap">
         <Panel title="Requests per second">
           <div class="panel-body">
