@@ -13,7 +13,7 @@ import type { ServiceCount } from './filter-bar';
 import { FilterBar } from './filter-bar';
 import { Head } from './head';
 import { sortFrom, sortText } from './order';
-import { Row } from './row';
+import { DrawnRows } from './row';
 import { useSparklines } from './sparklines';
 import { useOrder } from './use-order';
 import { useRowsInView } from './use-rows-in-view';
@@ -61,6 +61,8 @@ export function EndpointTable({ rows, view, services, total }: EndpointTableProp
   const focused = useFocusedRow(table, shown, height);
   const indexes = indexesOf(inView.first, inView.end, focused, shown);
   const ids = indexes.map((index) => rows.id[order[index]!]!);
+  const { current: drawn } = useRef(new DrawnRows());
+  drawn.keep(ids);
   const trendOf = useSparklines(asked(view), width === 'phone' ? [] : ids);
 
   return (
@@ -77,18 +79,17 @@ export function EndpointTable({ rows, view, services, total }: EndpointTableProp
           <Head sort={sort} compared={rows.compared} width={width} onSort={(next) => show({ sort: sortText(next) })} />
         </div>
         <div ref={body} class="rows" role="rowgroup" style={{ height: `${shown * height}px` }}>
-          {indexes.map((index, i) => (
-            <Row
-              key={ids[i]}
-              rows={rows}
-              row={order[index]!}
-              index={index}
-              top_px={index * height}
-              width={width}
-              href={linkTo(`/endpoints/${ids[i]}`, carried(view))}
-              trend={trendOf(ids[i]!)}
-            />
-          ))}
+          {ids.map((id, i) =>
+            drawn.row(id, {
+              rows,
+              row: order[indexes[i]!]!,
+              index: indexes[i]!,
+              top_px: indexes[i]! * height,
+              width,
+              href: linkTo(`/endpoints/${id}`, carried(view)),
+              trend: trendOf(id),
+            }),
+          )}
         </div>
       </div>
       <Below filter={filter} found={order.length} shown={shown} total={total} clear={() => setFilter('')} showAll={() => showAll(true)} />

@@ -1,3 +1,4 @@
+import type { VNode } from 'preact';
 import type { Change } from '../format/change';
 import { countChange, quantileChange, ratioChange } from '../format/change';
 import { THIN, count, duration, ratio, words } from '../format/numbers';
@@ -10,7 +11,7 @@ import { Route } from './route';
 import { Sparkline } from './sparkline';
 import type { Trend } from './sparklines';
 
-interface RowProps {
+export interface RowProps {
   rows: Endpoints;
   row: number;
   /** Place in the order, from 0. */
@@ -79,7 +80,30 @@ function open(event: MouseEvent): void {
   (event.currentTarget as Element).querySelector('a')?.click();
 }
 
-export function Row({ rows, row, index, top_px, width, href, trend }: RowProps) {
+/** The same element for the same row, which Preact then leaves alone: scrolling draws only the rows that come into view. */
+export class DrawnRows {
+  private drawn = new Map<string, { props: RowProps; element: VNode }>();
+
+  row(id: string, props: RowProps): VNode {
+    const old = this.drawn.get(id);
+    if (old && same(old.props, props)) return old.element;
+    const element = <Row key={id} {...props} />;
+    this.drawn.set(id, { props, element });
+    return element;
+  }
+
+  /** Forgets all but these. */
+  keep(ids: string[]): void {
+    const kept = new Set(ids);
+    for (const id of this.drawn.keys()) if (!kept.has(id)) this.drawn.delete(id);
+  }
+}
+
+function same(a: RowProps, b: RowProps): boolean {
+  return (Object.keys(a) as (keyof RowProps)[]).every((name) => a[name] === b[name]);
+}
+
+function Row({ rows, row, index, top_px, width, href, trend }: RowProps) {
   const requests = rows.requests[row]!;
   return (
     <div
