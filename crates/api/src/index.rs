@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::pages::assets;
 
 /// Every route, with a phrase; the documentation must name each (held by a test).
-pub(crate) const ROUTES: [(&str, &str); 36] = [
+pub(crate) const ROUTES: [(&str, &str); 40] = [
     ("POST /v1/events", "count events: one JSON object, an array, or NDJSON; gzip and zstd"),
     ("POST /v1/traces", "count the HTTP server spans of an OpenTelemetry exporter: OTLP/HTTP, protobuf and JSON"),
     ("POST /api/vote", "vote in the poll default"),
@@ -16,6 +16,10 @@ pub(crate) const ROUTES: [(&str, &str); 36] = [
     ("PUT /v1/polls/{poll}", "make a poll, add options to it, or give it a title"),
     ("GET /v1/polls/{poll}", "results of a poll"),
     ("GET /api/results", "results of the poll default"),
+    ("GET /v1/overview", "what a page shows first: everything, over time, what changed most, the busiest endpoints"),
+    ("GET /v1/series", "everything, or a service, over time"),
+    ("GET /v1/sparklines", "requests and errors of some endpoints over time, in few points"),
+    ("GET /v1/endpoints/{id}", "one endpoint: its figures, over time, its distribution, its worst hours"),
     ("GET /v1/endpoints", "requests, errors and durations of every endpoint"),
     ("GET /v1/endpoints/{id}/series", "one endpoint over time"),
     ("GET /v1/services", "the same figures for every service"),

@@ -8,7 +8,9 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use crate::ingest::{body, events, traces, votes};
 use crate::pages::{app, assets, result, vote};
 use crate::problem::{Kind, Problem};
-use crate::reads::{accounting, dead_reasons, endpoints, evidence, results, series, services, summary};
+use crate::reads::{
+    accounting, dead_reasons, endpoint, endpoints, evidence, overview, results, series, services, sparklines, summary,
+};
 use crate::{index, live, metrics, polls, reads, ready, shared_answers};
 
 /// Mounts all routes.
@@ -24,7 +26,11 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.service(shared("/v1/votes", reads::votes::get));
     app.service(shared("/api/results", results::get_default));
     // Reads
+    app.service(shared("/v1/overview", overview::get));
+    app.service(shared("/v1/series", series::get_total));
+    app.service(shared("/v1/sparklines", sparklines::get));
     app.service(shared("/v1/endpoints", endpoints::get));
+    app.service(shared("/v1/endpoints/{id}", endpoint::get));
     app.service(shared("/v1/endpoints/{id}/series", series::get));
     app.service(shared("/v1/services", services::get));
     app.service(shared("/v1/summary", summary::get));

@@ -86,10 +86,25 @@ impl Sketch {
     /// The bins that hold something: lower and upper bound in microseconds (lower exclusive; both 0 for exactly 0) and
     /// the count, ascending.
     pub fn bins(&self) -> impl Iterator<Item = (f64, f64, u64)> + '_ {
-        self.bins.iter().map(|&(bin, count)| match usize::from(bin) {
-            0 => (0.0, 0.0, count),
-            i => (UPPER_US[i - 1] / GAMMA, UPPER_US[i - 1], count),
+        self.counts().map(|(bin, count)| {
+            let (lower, upper) = Self::bounds_us(bin);
+            (lower, upper, count)
         })
+    }
+
+    /// The bins that hold something by their numbers, and the count, ascending.
+    pub fn counts(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        self.bins.iter().copied()
+    }
+
+    /// Lower and upper bound of a bin in microseconds (lower exclusive; both 0 for exactly 0); a bin that is none has those
+    /// of the last.
+    #[must_use]
+    pub fn bounds_us(bin: u16) -> (f64, f64) {
+        match usize::from(bin).min(BINS - 1) {
+            0 => (0.0, 0.0),
+            i => (UPPER_US[i - 1] / GAMMA, UPPER_US[i - 1]),
+        }
     }
 
     /// The `q`-quantile in microseconds, the value of rank ⌈q·n⌉ (at least 1), within [`RELATIVE_ERROR`]; `None` of

@@ -1,25 +1,28 @@
 //! `GET /v1/endpoints`: the table.
 
+use std::collections::HashMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tally_model::{Pieces, Service};
-use tally_store::EndpointQuery;
+use tally_model::{EndpointId, Pieces};
+use tally_store::{EndpointFigures, EndpointQuery, Figures};
 
 use crate::front::Front;
 use crate::problem::Problem;
+use crate::reads::columns::Rows;
 use crate::reads::cursor::Cursor;
 use crate::reads::figures::Shown;
 use crate::reads::parameters::Parameters;
+use crate::reads::question::{Head, Needs, Question};
 use crate::reads::sort::{Key, Row, Sort};
-use crate::reads::span;
-use crate::reads::{rfc3339_ms, rfc3339_s, unavailable};
+use crate::reads::unavailable;
 
 const LIMIT_DEFAULT: usize = 100;
 const LIMIT_MAX: usize = 100_000;
 const SORT_DEFAULT: &str = "-requests";
 
-/// What is asked: window, filter, order, and where to go on.
-struct Question {
+/// What is asked of the table: filter, order, form, and where to go on.
+struct Table {
     pieces: Pieces,
     service: Option<String>,
     sort: Sort,
@@ -28,13 +31,22 @@ struct Question {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
-    from: String,
-    to: String,
-    level: &'static str,
-    counted_through: Option<String>,
-    endpoints: Vec<Endpoint<'a>>,
+struct Answer<T> {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(flatten)]
+    table: T,
     next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    endpoints: Vec<Endpoint<'a>>,
+}
+
+#[derive(Serialize)]
+struct InColumns {
+    rows: Rows,
 }
 
 #[derive(Serialize)]
@@ -45,79 +57,93 @@ struct Endpoint<'a> {
     route: &'a str,
     #[serde(flatten)]
     shown: &'a Shown,
+    before: Option<Shown>,
 }
 
 /// The endpoints that had a request in the window.
 pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let parameters = Parameters::of(&request, &["from", "to", "service", "sort", "limit", "cursor"])?;
-    let question = question(&front, &parameters).await?;
-    let counted_through = front.counted_through.ms(&front).await?.map(rfc3339_ms);
-    let (window, level) = (question.pieces.window(), question.pieces.level());
-    let query = EndpointQuery { pieces: question.pieces.clone(), service: question.service.clone() };
-    let found = front.store()?.endpoints(&query).await.map_err(unavailable)?;
-    let shown = |row: tally_store::EndpointFigures| {
-        let shown = Shown::of(&row.figures, window.seconds());
-        Row { id: row.id, name: row.name, shown }
+    let known = ["from", "to", "compare", "service", "sort", "limit", "cursor", "format"];
+    let parameters = Parameters::of(&request, &known)?;
+    let columns = parameters.columns()?;
+    let (question, table) = asked(&front, &parameters).await?;
+    let store = front.store()?;
+    let of = |pieces: &Pieces| EndpointQuery { pieces: pieces.clone(), service: table.service.clone() };
+    let before = async {
+        match question.before() {
+            Some(pieces) => Ok(Some(by_id(store.endpoints(&of(pieces)).await?))),
+            None => Ok(None),
+        }
     };
-    let (page, next) = page(found.into_iter().map(shown).collect(), &question);
+    let query = of(&table.pieces);
+    let (found, before) = tokio::try_join!(store.endpoints(&query), before).map_err(unavailable)?;
+    let seconds = table.pieces.window().seconds();
+    let (page, next) = page(found.into_iter().map(|found| row(found, seconds)).collect(), &table);
+    let next = next.map(|next| next.encode());
+    let head = question.head();
+    if columns {
+        let rows = Rows::of(page.iter().map(|row| (row.id, &row.name, &row.figures)), before.as_ref());
+        return Ok(HttpResponse::Ok().json(Answer { head, table: InColumns { rows }, next }));
+    }
+    let before_of = |id| {
+        let seconds = question.before()?.window().seconds();
+        before.as_ref().map(|before| Shown::before(before.get(&id), seconds))
+    };
     let endpoints = page.iter().map(|row| Endpoint {
         id: row.id.to_string(),
         service: &row.name.service,
         method: &row.name.method,
         route: &row.name.route,
         shown: &row.shown,
+        before: before_of(row.id),
     });
-    Ok(HttpResponse::Ok().json(Answer {
-        from: rfc3339_s(window.from_s),
-        to: rfc3339_s(window.to_s),
-        level: level.name(),
-        counted_through,
-        endpoints: endpoints.collect(),
-        next: next.map(|next| next.encode()),
-    }))
+    Ok(HttpResponse::Ok().json(Answer { head, table: Listed { endpoints: endpoints.collect() }, next }))
+}
+
+pub(crate) fn by_id(found: Vec<EndpointFigures>) -> HashMap<EndpointId, Figures> {
+    found.into_iter().map(|row| (row.id, row.figures)).collect()
+}
+
+fn row(found: EndpointFigures, seconds: i64) -> Row {
+    let shown = Shown::of(&found.figures, seconds);
+    Row { id: found.id, name: found.name, figures: found.figures, shown }
 }
 
 /// A cursor brings its window with it, so that all pages are about the same; filter and order may be repeated beside it.
-async fn question(front: &Front, parameters: &Parameters) -> Result<Question, Problem> {
+async fn asked(front: &Front, parameters: &Parameters) -> Result<(Question, Table), Problem> {
     let limit = parameters.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     let sort = parameters.text("sort").map(Sort::parse).transpose()?;
-    let service = parameters.text("service").map(Service::parse).transpose();
-    let service = service.map_err(|error| Problem::parameter(error.field, error.reason))?;
-    let service = service.map(|service| service.as_str().to_owned());
-    let Some(cursor) = parameters.text("cursor") else {
-        let sort = sort.map_or_else(|| Sort::parse(SORT_DEFAULT), Ok)?;
-        return Ok(Question { pieces: span::read(front, parameters).await?, service, sort, after: None, limit });
+    let service = parameters.service()?;
+    let after = parameters.text("cursor").map(Cursor::decode).transpose()?;
+    let (sort, service) = match &after {
+        None => (sort.map_or_else(|| Sort::parse(SORT_DEFAULT), Ok)?, service),
+        Some(cursor) if sort.is_some_and(|sort| sort != cursor.sort) => {
+            return Err(Problem::parameter("sort", format!("expected {}, as in the first page", cursor.sort.text())));
+        }
+        Some(cursor) if service.is_some() && service != cursor.service => {
+            return Err(Problem::parameter("service", "expected the same as in the first page"));
+        }
+        Some(cursor) => (cursor.sort, cursor.service.clone()),
     };
-    let cursor = Cursor::decode(cursor)?;
-    if sort.is_some_and(|sort| sort != cursor.sort) {
-        return Err(Problem::parameter("sort", format!("expected {}, as in the first page", cursor.sort.text())));
-    }
-    if service.is_some() && service != cursor.service {
-        return Err(Problem::parameter("service", "expected the same as in the first page"));
-    }
-    Ok(Question {
-        pieces: cursor.pieces.clone(),
-        service: cursor.service.clone(),
-        sort: cursor.sort,
-        after: Some(cursor),
-        limit,
-    })
+    let needs = Needs { pieces: after.as_ref().map(|cursor| cursor.pieces.clone()), ..Needs::default() };
+    let question = Question::read(front, parameters, needs).await?;
+    let table = Table { pieces: question.pieces.clone(), service, sort, after, limit };
+    Ok((question, table))
 }
 
 /// Sorts, skips what earlier pages had, cuts, and says where the next page begins.
-fn page(rows: Vec<Row>, question: &Question) -> (Vec<Row>, Option<Cursor>) {
-    let sort = question.sort;
+fn page(rows: Vec<Row>, table: &Table) -> (Vec<Row>, Option<Cursor>) {
+    let sort = table.sort;
     let mut placed: Vec<(Key, Row)> = rows.into_iter().map(|row| (sort.key(&row), row)).collect();
-    if let Some(after) = &question.after {
+    if let Some(after) = &table.after {
         placed.retain(|(key, row)| sort.compare((key, row.id), (&after.key, after.id)).is_gt());
     }
     placed.sort_unstable_by(|a, b| sort.compare((&a.0, a.1.id), (&b.0, b.1.id)));
-    let more = placed.len() > question.limit;
-    placed.truncate(question.limit);
+    let more = placed.len() > table.limit;
+    placed.truncate(table.limit);
     let next = placed.last().filter(|_| more).map(|(key, row)| Cursor {
-        pieces: question.pieces.clone(),
+        pieces: table.pieces.clone(),
         sort,
-        service: question.service.clone(),
+        service: table.service.clone(),
         key: key.clone(),
         id: row.id,
     });
@@ -127,7 +153,6 @@ fn page(rows: Vec<Row>, question: &Question) -> (Vec<Row>, Option<Cursor>) {
 #[cfg(test)]
 mod tests {
     use tally_model::{EndpointName, Level, Window};
-    use tally_store::Figures;
 
     use super::*;
 
@@ -136,7 +161,7 @@ mod tests {
             let name = EndpointName::new("s", "GET", &format!("/{i}"));
             let timed = (!i.is_multiple_of(3)).then_some(i * 1_000);
             let figures = Figures { requests: i % 4, duration_min_us: timed, ..Figures::default() };
-            Row { id: name.id(), name, shown: Shown::of(&figures, 60) }
+            row(EndpointFigures { id: name.id(), name, figures }, 60)
         };
         (0..50).map(row).collect()
     }
@@ -146,16 +171,16 @@ mod tests {
         for sort in ["-requests", "requests", "min", "-min", "route", "-route", "p99"] {
             let pieces = Pieces::whole(Level::Minute, Window { from_s: 0, to_s: 60 });
             let sort = Sort::parse(sort).unwrap();
-            let mut question = Question { pieces, service: None, sort, after: None, limit: 1_000 };
-            let (whole, none) = page(rows(), &question);
+            let mut table = Table { pieces, service: None, sort, after: None, limit: 1_000 };
+            let (whole, none) = page(rows(), &table);
             assert!(none.is_none());
-            question.limit = 7;
+            table.limit = 7;
             let mut paged = Vec::new();
             loop {
-                let (rows, next) = page(rows(), &question);
+                let (rows, next) = page(rows(), &table);
                 paged.extend(rows);
                 let Some(next) = next else { break };
-                question.after = Some(Cursor::decode(&next.encode()).unwrap());
+                table.after = Some(Cursor::decode(&next.encode()).unwrap());
             }
             let routes = |rows: &[Row]| rows.iter().map(|row| row.name.route.clone()).collect::<Vec<_>>();
             assert_eq!(routes(&paged), routes(&whole));
@@ -169,7 +194,7 @@ mod tests {
         for sort in ["min", "-min"] {
             let sort = Sort::parse(sort).unwrap();
             let (rows, _) =
-                page(rows(), &Question { pieces: pieces.clone(), service: None, sort, after: None, limit: 1_000 });
+                page(rows(), &Table { pieces: pieces.clone(), service: None, sort, after: None, limit: 1_000 });
             let timed = rows.iter().take_while(|row| row.shown.duration_ms.min.is_some()).count();
             assert!(rows[timed..].iter().all(|row| row.shown.duration_ms.min.is_none()));
         }

@@ -1,21 +1,32 @@
 //! Questions: what was counted. Each read tells first up to when everything is counted, then what.
 
 pub(crate) mod accounting;
+mod changed;
+mod columns;
+mod compare;
 mod cursor;
+mod cut;
 pub(crate) mod dead_reasons;
 pub(crate) mod download;
+pub(crate) mod endpoint;
 pub(crate) mod endpoints;
 pub(crate) mod evidence;
 mod figures;
+mod heat;
+mod marks;
+pub(crate) mod overview;
 pub(crate) mod parameters;
 pub(crate) mod polls;
+mod question;
 pub(crate) mod results;
 pub(crate) mod series;
 pub(crate) mod services;
 mod sort;
 mod span;
+pub(crate) mod sparklines;
 pub(crate) mod summary;
 pub(crate) mod votes;
+mod worst;
 
 use crate::problem::{Kind, Problem};
 

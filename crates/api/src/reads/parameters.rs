@@ -1,6 +1,7 @@
 //! Query parameters: those a read knows, each at most once, everything else refused by name.
 
 use actix_web::{HttpRequest, web};
+use tally_model::Service;
 
 use crate::problem::Problem;
 
@@ -47,6 +48,30 @@ impl Parameters {
         let Some(text) = self.text("limit") else { return Ok(default) };
         let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
         limit.ok_or_else(|| Problem::parameter("limit", format!("expected a number from 1 to {max}")))
+    }
+}
+
+impl Parameters {
+    /// The service that is asked for.
+    ///
+    /// # Errors
+    /// 400, if it cannot be one.
+    pub(crate) fn service(&self) -> Result<Option<String>, Problem> {
+        let service = self.text("service").map(Service::parse).transpose();
+        let service = service.map_err(|error| Problem::parameter(error.field, error.reason))?;
+        Ok(service.map(|service| service.as_str().to_owned()))
+    }
+
+    /// Whether the answer is wanted in columns (`format=columns`).
+    ///
+    /// # Errors
+    /// 400 for any other form.
+    pub(crate) fn columns(&self) -> Result<bool, Problem> {
+        match self.text("format") {
+            None => Ok(false),
+            Some("columns") => Ok(true),
+            Some(_) => Err(Problem::parameter("format", "expected columns, or nothing")),
+        }
     }
 }
 

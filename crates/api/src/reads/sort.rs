@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use tally_model::{EndpointId, EndpointName};
+use tally_store::Figures;
 
 use crate::problem::Problem;
 use crate::reads::figures::Shown;
@@ -38,6 +39,7 @@ pub(crate) struct Sort {
 pub(crate) struct Row {
     pub(crate) id: EndpointId,
     pub(crate) name: EndpointName,
+    pub(crate) figures: Figures,
     pub(crate) shown: Shown,
 }
 

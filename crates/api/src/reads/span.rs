@@ -1,26 +1,16 @@
-//! The window a question is about: `from` and `to`, the level that answers it, and the bounds really used.
+//! The window a question is about: `from` and `to`, the pieces that answer it, and the bounds really used.
 
 use tally_model::{Level, Pieces, Window};
 use tally_store::Floors;
 
-use crate::front::{Front, now_ms};
 use crate::ingest::parse_ms;
 use crate::problem::Problem;
 use crate::reads::parameters::Parameters;
-use crate::reads::unavailable;
 
 /// Length of the window when `from` is not given, in seconds.
 const DEFAULT_SECONDS: i64 = 3_600;
 /// Earliest and latest time that can be asked for, in seconds since the Unix epoch: 1970 and 9000.
 pub(crate) const ASKED_S: std::ops::RangeInclusive<i64> = 0..=221_845_392_000;
-
-/// A window with the level that answers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// Bounds used: whole units of the level, never less than what was asked.
-    pub(crate) window: Window,
-    pub(crate) level: Level,
-}
 
 /// Reads `from` and `to`: RFC 3339, or before now like `-15m`; the last hour by default.
 ///
@@ -38,20 +28,10 @@ pub(crate) fn asked(parameters: &Parameters, now_ms: i64) -> Result<Window, Prob
 
 /// The window that is asked for, from few rows. One that ends now, of a length (`from=-24h`), is whole units of one level: so
 /// that what a page asks again and again costs least. Any other is answered to its very bounds, as finely as is still kept.
-///
-/// # Errors
-/// 400 naming the bound, 503.
-pub(crate) async fn read(front: &Front, parameters: &Parameters) -> Result<Pieces, Problem> {
-    let now_ms = now_ms();
-    let window = asked(parameters, now_ms)?;
-    let floors = front.store()?.floors().await.map_err(unavailable)?;
-    let pieces = if is_relative(parameters) {
-        let Span { window, level } = of_window(window, floors);
-        Pieces::whole(level, window)
-    } else {
-        window.pieces(|level| floors.of(level))
-    };
-    Ok(until_now(pieces, window, now_ms))
+pub(crate) fn pieces(parameters: &Parameters, asked: Window, floors: Floors, now_ms: i64) -> Pieces {
+    let kept = |level| floors.of(level);
+    let pieces = if is_relative(parameters) { Pieces::whole(asked.level(kept), asked) } else { asked.pieces(kept) };
+    until_now(pieces, asked, now_ms)
 }
 
 fn is_relative(parameters: &Parameters) -> bool {
@@ -60,7 +40,7 @@ fn is_relative(parameters: &Parameters) -> bool {
 
 /// A unit that is still running ends with the minute: with this one, or that in which the window ends as it was asked for.
 /// Otherwise a rate would be spread over time that has not come yet.
-pub(crate) fn until_now(pieces: Pieces, asked: Window, now_ms: i64) -> Pieces {
+fn until_now(pieces: Pieces, asked: Window, now_ms: i64) -> Pieces {
     let now_s = ceil_s(now_ms);
     let unit_s = pieces.last_level().floor(pieces.window().to_s - 1);
     if (unit_s..pieces.window().to_s).contains(&now_s) {
@@ -68,11 +48,6 @@ pub(crate) fn until_now(pieces: Pieces, asked: Window, now_ms: i64) -> Pieces {
     } else {
         pieces
     }
-}
-
-pub(crate) fn of_window(window: Window, floors: Floors) -> Span {
-    let level = window.level(|level| floors.of(level));
-    Span { window: window.snap(level), level }
 }
 
 fn bound_s(parameters: &Parameters, name: &str, now_ms: i64) -> Result<Option<i64>, Problem> {
@@ -149,8 +124,8 @@ mod tests {
         let floors = Floors { from_s: [i64::MIN; 4] };
         let ends = |from_s: i64, to_s: i64| {
             let asked = Window { from_s, to_s };
-            let Span { window, level } = of_window(asked, floors);
-            until_now(Pieces::whole(level, window), asked, NOW_MS).window().to_s
+            let level = asked.level(|level| floors.of(level));
+            until_now(Pieces::whole(level, asked), asked, NOW_MS).window().to_s
         };
         for back_s in [300, 3_600, 86_400, 30 * 86_400, 365 * 86_400] {
             assert_eq!(ends(now_s - back_s, now_s), Level::Minute.ceil(now_s), "{back_s}");

@@ -7,31 +7,28 @@ use crate::front::Front;
 use crate::problem::Problem;
 use crate::reads::figures::Shown;
 use crate::reads::parameters::Parameters;
-use crate::reads::span;
-use crate::reads::{rfc3339_ms, rfc3339_s, unavailable};
+use crate::reads::question::{Head, Needs, Question};
+use crate::reads::unavailable;
 
 #[derive(Serialize)]
 struct Answer {
-    from: String,
-    to: String,
-    level: &'static str,
-    counted_through: Option<String>,
+    #[serde(flatten)]
+    head: Head,
     #[serde(flatten)]
     shown: Shown,
+    before: Option<Shown>,
 }
 
 /// The figures of all services together.
 pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let parameters = Parameters::of(&request, &["from", "to"])?;
-    let pieces = span::read(&front, &parameters).await?;
-    let counted_through = front.counted_through.ms(&front).await?.map(rfc3339_ms);
-    let figures = front.store()?.summary(&pieces).await.map_err(unavailable)?;
-    let window = pieces.window();
-    Ok(HttpResponse::Ok().json(Answer {
-        from: rfc3339_s(window.from_s),
-        to: rfc3339_s(window.to_s),
-        level: pieces.level().name(),
-        counted_through,
-        shown: Shown::of(&figures, window.seconds()),
-    }))
+    let parameters = Parameters::of(&request, &["from", "to", "compare"])?;
+    let question = Question::read(&front, &parameters, Needs::default()).await?;
+    let store = front.store()?;
+    let figures = store.summary(&question.pieces).await.map_err(unavailable)?;
+    let before = match question.before() {
+        Some(pieces) => Some(Shown::of(&store.summary(pieces).await.map_err(unavailable)?, pieces.window().seconds())),
+        None => None,
+    };
+    let shown = Shown::of(&figures, question.pieces.window().seconds());
+    Ok(HttpResponse::Ok().json(Answer { head: question.head(), shown, before }))
 }

@@ -28,6 +28,22 @@ async fn bad_parameters_are_named() {
         ("/v1/endpoints/1/series?step=0", "step"),
         ("/v1/endpoints/1/series?from=-365d&step=1m", "step"),
         ("/v1/endpoints/1/series?service=s", "service"),
+        ("/v1/endpoints/1/series?format=csv", "format"),
+        ("/v1/endpoints?format=rows", "format"),
+        ("/v1/endpoints?compare=1h", "compare"),
+        ("/v1/endpoints/abc", "id"),
+        ("/v1/endpoints/1?step=5m", "step"),
+        ("/v1/endpoints/1?compare=", "compare"),
+        ("/v1/overview?limit=10001", "limit"),
+        ("/v1/overview?compare=24h&compare=7d", "compare"),
+        ("/v1/overview?from=tomorrow", "from"),
+        ("/v1/overview?service=s", "service"),
+        ("/v1/series?step=1s", "step"),
+        ("/v1/series?service=", "service"),
+        ("/v1/sparklines", "ids"),
+        ("/v1/sparklines?ids=", "ids"),
+        ("/v1/sparklines?ids=1,x", "ids"),
+        ("/v1/summary?compare=yesterday", "compare"),
         ("/v1/services?limit=5", "limit"),
         ("/v1/summary?from=", "from"),
         ("/v1/accounting?shard=1", "shard"),
@@ -50,6 +66,15 @@ async fn bad_parameters_are_named() {
 }
 
 #[tokio::test]
+async fn a_hundred_sparklines_and_no_more() {
+    let door = Door::open().await;
+    let ids = |count: usize| vec!["1"; count].join(",");
+    assert_eq!(door.get(&format!("/v1/sparklines?ids={}", ids(100))).await.status, 200);
+    let more = door.get(&format!("/v1/sparklines?ids={}", ids(101))).await;
+    assert_eq!((more.status, &more.body["field"]), (400, &serde_json::json!("ids")), "{more:?}");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_404_and_what_is_not_allowed_405() {
     let door = Door::open().await;
     for (path, problem) in [
@@ -57,6 +82,7 @@ async fn what_is_not_there_is_404_and_what_is_not_allowed_405() {
         ("/v1/events/", "not-found"),
         ("/v1/polls/nobody-made-this", "no-such-poll"),
         ("/v1/endpoints/1/series", "no-such-endpoint"),
+        ("/v1/endpoints/1", "no-such-endpoint"),
     ] {
         let answer = door.get(path).await;
         assert_eq!(
