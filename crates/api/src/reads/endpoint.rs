@@ -49,7 +49,7 @@ pub(crate) async fn get(
     let question = Question::read(&front, &parameters, Needs { counted: true, ..Needs::default() }).await?;
     let store = front.store()?;
     let name = named(store, id).await?;
-    let asked_s = question.asked.seconds();
+    let asked_s = question.asked_s();
     let drawn = Cut::drawn(question.pieces.window(), asked_s, question.floors);
     // One read serves chart, heat map and worst hours: by the hour where the chart's steps are longer.
     let read = drawn.by_the_hour(question.floors);

@@ -65,7 +65,7 @@ pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result
     let limit = parameters.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     let question = Question::read(&front, &parameters, Needs { counted: true, ..Needs::default() }).await?;
     let store = front.store()?;
-    let cut = Cut::drawn(question.pieces.window(), question.asked.seconds(), question.floors);
+    let cut = Cut::drawn(question.pieces.window(), question.asked_s(), question.floors);
     let (mut rows, before_rows, total) = tokio::try_join!(
         rows(store, &question.pieces),
         before_rows(store, question.before()),

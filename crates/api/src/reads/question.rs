@@ -67,6 +67,11 @@ impl Question {
         Ok(Self { now_s, asked, floors, pieces, counted, compared, counted_through })
     }
 
+    /// Length of the window that was asked for, in whole minutes: its bounds were moved to whole seconds.
+    pub(crate) fn asked_s(&self) -> i64 {
+        (self.asked.seconds() / 60).max(1) * 60
+    }
+
     /// The pieces compared with, where there are any.
     pub(crate) fn before(&self) -> Option<&Pieces> {
         self.compared.as_ref().and_then(|compared| compared.pieces.as_ref())

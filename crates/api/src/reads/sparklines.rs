@@ -40,7 +40,7 @@ pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result
     let parameters = Parameters::of(&request, &["from", "to", "ids"])?;
     let ids = ids(&parameters)?;
     let question = Question::read(&front, &parameters, Needs::default()).await?;
-    let cut = Cut::sparks(question.pieces.window(), question.asked.seconds(), question.floors);
+    let cut = Cut::sparks(question.pieces.window(), question.asked_s(), question.floors);
     let steps = steps(front.store()?, &ids, cut, question.now_s).await?;
     let sparkline = |(id, steps): (&EndpointId, Vec<Bucket>)| Sparkline {
         id: id.to_string(),
