@@ -180,4 +180,54 @@ mod tests {
         assert_eq!(series["p50"][0], Value::Null);
         assert!((series["p50"][1].as_f64().unwrap() - 10.0).abs() <= 0.1);
     }
+
+    /// Bytes of an answer's part as a browser loads it.
+    fn gzip_bytes(part: &impl Serialize) -> usize {
+        use std::io::Write as _;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(&serde_json::to_vec(part).unwrap()).unwrap();
+        encoder.finish().unwrap().len()
+    }
+
+    /// Figures without a pattern that could be compressed away: requests over five orders of magnitude, all classes, and
+    /// durations around a median of their own.
+    fn busy(seed: u64) -> Figures {
+        let noise = |n: u64| (seed * 31 + n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
+        let requests = 10_u64.pow(1 + (noise(0) % 5) as u32) + noise(1) % 1_000_000 / (1 + noise(2) % 10_000);
+        let median_us = 1_000 + noise(3) % 500_000;
+        let us: Vec<u64> = (0..40).map(|n| median_us * (50 + noise(4 + n) % 400) / 100).collect();
+        let part = |n: u64, of: u64| requests * (noise(50 + n) % of) / 1_000;
+        Figures { status: [0, requests, part(1, 30), part(2, 60), part(3, 10)], ..figures(requests, &us) }
+    }
+
+    #[test]
+    fn five_thousand_rows_and_a_first_answer_stay_small() {
+        let nouns = ["orders", "carts", "users", "charges", "refunds", "invoices", "shipments", "reviews", "sessions"];
+        let found: Vec<EndpointFigures> = (0..5_000_u64)
+            .map(|i| {
+                let noun = nouns[i as usize % nouns.len()];
+                let route = format!("/v{}/{noun}/{{id}}/part-{}", 1 + i % 3, i / 7);
+                let name =
+                    EndpointName::new(&format!("service-{}", i % 40), ["GET", "POST", "PUT"][i as usize % 3], &route);
+                EndpointFigures { id: name.id(), name, figures: busy(i) }
+            })
+            .collect();
+        let before: HashMap<EndpointId, Figures> =
+            found.iter().map(|row| (row.id, busy(row.id.raw() as u64 >> 40))).collect();
+        let rows = |count: usize| {
+            Rows::of(found.iter().take(count).map(|row| (row.id, &row.name, &row.figures)), Some(&before))
+        };
+        let all = gzip_bytes(&rows(5_000));
+        assert!(all <= 400_000, "{all}");
+        let points = |seed: u64| -> Vec<Point> {
+            let point = |i: u64| {
+                let start_s = 1_773_145_200 + i as i64 * 300;
+                Point { start_s, end_s: start_s + 300, figures: busy(seed + i) }
+            };
+            (0..300).map(point).collect()
+        };
+        let first = gzip_bytes(&(Series::of(&points(7)), Series::of(&points(9_000)), rows(200)));
+        assert!(first <= 35_000, "{first}");
+        println!("5,000 rows: {all} bytes, a first answer: {first} bytes");
+    }
 }
