@@ -29,6 +29,8 @@ pub const NAMES: &[&str] = &[
     "TALLY_TRUST_FORWARDED",
     "TALLY_CORS_ORIGINS",
     "TALLY_LIVE_MAX",
+    "TALLY_REPORTS_DIR",
+    "TALLY_REPORTS_DAYS",
     "TALLY_GRACE_SECONDS",
     "TALLY_CONSUMER_LISTEN",
     "TALLY_CONSUMER_GRACE_SECONDS",
@@ -94,6 +96,10 @@ struct Raw {
     cors_origins: Vec<String>,
     #[serde(default = "live_max")]
     live_max: u32,
+    #[serde(default)]
+    reports_dir: String,
+    #[serde(default = "reports_days")]
+    reports_days: u32,
     #[serde(default = "grace_seconds")]
     grace_seconds: u64,
     #[serde(default = "retention_bytes")]
@@ -129,6 +135,9 @@ const fn backlog_bytes() -> u64 {
 }
 const fn live_max() -> u32 {
     2_000
+}
+const fn reports_days() -> u32 {
+    7
 }
 const fn grace_seconds() -> u64 {
     20
@@ -179,6 +188,10 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Most open streams of `/v1/live`.
     pub live_max: u32,
+    /// Directory of kept reports; none: no reports are kept.
+    pub reports_dir: Option<PathBuf>,
+    /// How long reports are kept, in days.
+    pub reports_days: u32,
     /// How long requests under way may take to finish after SIGTERM.
     pub grace: Duration,
     /// What the consumers keep of the log beyond the backlog, in bytes; only to check Redis's maxmemory.
@@ -205,6 +218,8 @@ impl fmt::Debug for Config {
             .field("trust_forwarded", &self.trust_forwarded)
             .field("cors_origins", &self.cors_origins)
             .field("live_max", &self.live_max)
+            .field("reports_dir", &self.reports_dir)
+            .field("reports_days", &self.reports_days)
             .field("grace", &self.grace)
             .field("retention_bytes", &self.retention_bytes)
             .field("keep_days", &self.keep_days)
@@ -321,6 +336,8 @@ impl Raw {
             trust_forwarded: self.trust_forwarded,
             cors_origins: origins(&self.cors_origins)?,
             live_max: within(self.live_max, 1..=100_000, "TALLY_LIVE_MAX", "1 to 100000")?,
+            reports_dir: file(self.reports_dir),
+            reports_days: within(self.reports_days, 1..=3_650, "TALLY_REPORTS_DAYS", "1 to 3650")?,
             retention_bytes: self.retention_bytes,
             log: self.log,
             log_format: self.log_format,

@@ -38,6 +38,7 @@ fn every_wrong_value_names_its_variable() {
         ("TALLY_TRUST_FORWARDED", "maybe"),
         ("TALLY_CORS_ORIGINS", "https://shop.example/page"),
         ("TALLY_GRACE_SECONDS", "0"),
+        ("TALLY_REPORTS_DAYS", "0"),
         ("TALLY_RETENTION_BYTES", ""),
         ("TALLY_KEEP_DAYS_DAYS", "0"),
         ("TALLY_LOG_FORMAT", "xml"),

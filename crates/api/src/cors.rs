@@ -12,7 +12,7 @@ const ANY: &str = "*";
 /// Lets pages of `origins` in (`*`: of every origin), without credentials: there are none.
 pub(crate) fn layer(origins: &[String]) -> Cors {
     let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
         .allow_any_header()
         .expose_headers([header::RETRY_AFTER])
         .max_age(PREFLIGHT_SECONDS);

@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::polls::Polls;
 use crate::problem::{Kind, Problem};
 use crate::reads::download::Downloads;
+use crate::reports::{Shelf, Turn};
 use crate::shared_answers::SharedAnswers;
 
 /// The log, once Redis was found.
@@ -37,12 +38,15 @@ pub(crate) struct Front {
     /// Name of the script that the embedded page loads, if one is embedded.
     pub(crate) page: Option<String>,
     pub(crate) shared_answers: SharedAnswers,
+    pub(crate) shelf: Shelf,
+    pub(crate) report_turn: Turn,
     pub(crate) found_redis: OnceLock<Redis>,
     pub(crate) found_store: OnceLock<Store>,
 }
 
 impl Front {
     pub(crate) fn new(config: Config) -> Self {
+        let shelf = Shelf::new(config.reports_dir.clone(), config.reports_days);
         Self {
             config,
             metrics: Metrics::new(),
@@ -54,6 +58,8 @@ impl Front {
             downloads: Downloads::new(),
             page: None,
             shared_answers: SharedAnswers::default(),
+            shelf,
+            report_turn: Turn::new(),
             found_redis: OnceLock::new(),
             found_store: OnceLock::new(),
         }

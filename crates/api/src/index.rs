@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::pages::assets;
 
 /// Every route, with a phrase; the documentation must name each (held by a test).
-pub(crate) const ROUTES: [(&str, &str); 40] = [
+pub(crate) const ROUTES: [(&str, &str); 45] = [
     ("POST /v1/events", "count events: one JSON object, an array, or NDJSON; gzip and zstd"),
     ("POST /v1/traces", "count the HTTP server spans of an OpenTelemetry exporter: OTLP/HTTP, protobuf and JSON"),
     ("POST /api/vote", "vote in the poll default"),
@@ -31,6 +31,11 @@ pub(crate) const ROUTES: [(&str, &str); 40] = [
     ("GET /v1/folded", "endpoints that count under <other>"),
     ("GET /v1/live", "what happens now, as server-sent events"),
     ("GET /v1/pipeline", "the way from accepted to counted, shard by shard"),
+    ("GET /v1/report", "a report of any window: a page that needs nothing else, CSV or JSON"),
+    ("GET /v1/reports", "the reports that are kept"),
+    ("POST /v1/reports", "make a report, and keep it"),
+    ("GET /v1/reports/{name}.{format}", "a kept report: html, csv or json"),
+    ("DELETE /v1/reports/{name}", "delete a kept report"),
     ("GET /health", "the process is alive"),
     ("GET /ready", "events can be appended to every shard"),
     ("GET /metrics", "Prometheus metrics"),
@@ -83,6 +88,7 @@ mod tests {
             assert!(documentation.contains(&format!("`{route}`")), "docs/http.md does not name {route}");
             let path =
                 route.split_once(' ').unwrap().1.replace("{poll}", "p").replace("{id}", "1").replace("{file}", "f");
+            let path = path.replace("{name}", "1").replace("{format}", "html");
             // TRACE is allowed nowhere: 405 tells that there is something.
             let asked = test::TestRequest::with_uri(&path).method(actix_web::http::Method::TRACE).to_request();
             assert_eq!(test::call_service(&app, asked).await.status(), 405, "{route}");

@@ -2,8 +2,7 @@
 //!
 //! Knows no Redis command and no SQL word, and writes no aggregate. Read the modules in this order: [`config`] is what can
 //! be set; `server` binds and serves; `routes` has every path; `ingest` takes a POST to the log; `reads` answers what was
-//! counted; `pages` are for people;
-//! `problem` has every refusal.
+//! counted; `reports` writes it down to be kept; `pages` are for people; `problem` has every refusal.
 
 mod changes;
 pub mod config;
@@ -22,6 +21,7 @@ mod polls;
 mod problem;
 mod reads;
 mod ready;
+mod reports;
 mod routes;
 pub mod server;
 mod shared_answers;

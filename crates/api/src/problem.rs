@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     UnknownPoll,
     /// No such endpoint.
     UnknownEndpoint,
+    /// No such report.
+    UnknownReport,
     /// The route exists, but not for this method.
     MethodNotAllowed,
     /// The body did not arrive in time.
@@ -66,6 +68,12 @@ pub(crate) enum Kind {
     DatabaseUnavailable,
     /// Not every shard can be appended to yet.
     NotReady,
+    /// No directory is set to keep reports in.
+    ReportsNotKept,
+    /// As many reports are kept as may be.
+    ReportsFull,
+    /// The directory of reports cannot be used.
+    ReportsUnwritable,
     /// A fault of ours; the log tells more.
     Internal,
 }
@@ -105,6 +113,7 @@ impl Kind {
             Self::NotFound => ("not-found", 404, "There is nothing here"),
             Self::UnknownPoll => ("no-such-poll", 404, "There is no such poll"),
             Self::UnknownEndpoint => ("no-such-endpoint", 404, "There is no such endpoint"),
+            Self::UnknownReport => ("no-such-report", 404, "There is no such report"),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "This method is not allowed here"),
             Self::BodyTimeout => ("body-timeout", 408, "The body did not arrive in time"),
             Self::BodyTooLarge => ("body-too-large", 413, "The body is too large"),
@@ -123,6 +132,9 @@ impl Kind {
             Self::Overloaded => ("overloaded", 503, "Too much is under way"),
             Self::DatabaseUnavailable => ("database-unavailable", 503, "PostgreSQL is not available"),
             Self::NotReady => ("not-ready", 503, "Not ready to accept events"),
+            Self::ReportsNotKept => ("reports-not-kept", 501, "No reports are kept here"),
+            Self::ReportsFull => ("reports-full", 507, "There is no room for another report"),
+            Self::ReportsUnwritable => ("reports-not-writable", 507, "The directory of reports cannot be used"),
             Self::Internal => ("internal", 500, "Something went wrong here"),
         }
     }

@@ -11,6 +11,7 @@ use crate::problem::{Kind, Problem};
 use crate::reads::{
     accounting, dead_reasons, endpoint, endpoints, evidence, overview, results, series, services, sparklines, summary,
 };
+use crate::reports::{kept, once};
 use crate::{index, live, metrics, polls, reads, ready, shared_answers};
 
 /// Mounts all routes.
@@ -42,6 +43,11 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     // Now
     app.service(read("/v1/live", live::stream::get));
     app.service(joined("/v1/pipeline", live::pipeline::get));
+    // Reports
+    app.service(read("/v1/report", once::get));
+    app.service(reports("/v1/reports"));
+    app.service(read("/v1/reports/{name}.{format}", kept::get));
+    app.service(write("/v1/reports/{name}", Method::DELETE, kept::delete));
     // Operation
     app.service(read("/health", health));
     app.service(read("/ready", ready::get));
@@ -121,6 +127,11 @@ fn poll(path: &str) -> impl HttpServiceFactory + 'static {
 fn form(path: &str) -> impl HttpServiceFactory + 'static {
     let resource = web::resource(path).route(web::get().to(vote::get)).route(web::head().to(vote::get));
     refusing_others(resource.route(web::post().to(vote::post)), &[Method::GET, Method::HEAD, Method::POST])
+}
+
+fn reports(path: &str) -> impl HttpServiceFactory + 'static {
+    let resource = web::resource(path).route(web::post().to(kept::post)).route(web::get().to(kept::list));
+    refusing_others(resource.route(web::head().to(kept::list)), &[Method::GET, Method::HEAD, Method::POST])
 }
 
 fn refusing_others(resource: Resource, allowed: &[Method]) -> Resource {

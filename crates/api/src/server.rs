@@ -10,7 +10,7 @@ use tokio::net::TcpSocket;
 
 use crate::config::Config;
 use crate::front::Front;
-use crate::{connect, cors, live, metrics, routes};
+use crate::{connect, cors, live, metrics, reports, routes};
 
 /// How long an idle connection is kept for the next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -102,6 +102,7 @@ impl Bound {
         let handle = server.handle();
         tokio::pin!(server);
         tracing::info!("serving on http://{}", self.address);
+        let sweeping = tokio::spawn(reports::kept::sweep(front.clone()));
         let mistake = tokio::select! {
             served = &mut server => return Ok(served?),
             mistake = connect::connect(&front) => Some(mistake),
@@ -109,6 +110,7 @@ impl Bound {
             () = live::listen(&front) => None,
             () = stop => None,
         };
+        sweeping.abort();
         if mistake.is_none() {
             tracing::info!("stopping: no new requests; those under way have {} s", grace.as_secs());
         }

@@ -1,13 +1,36 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use reqwest::Url;
 use tally_model::Service;
 
+use crate::moment::{Bound, Zone};
 use crate::shift::{Shift, parse_duration};
 use crate::source::Source;
+
+const REPORT_NOTES: &str = "\
+A report is one page that needs no network and no script: print it, mail it, keep it. It has the figures of
+the window against those of the same clock time before (the day before; longer windows the week, four weeks
+or a year before), charts, what got worse, and every endpoint. CSV has a row an endpoint; JSON has everything.
+
+Times: RFC 3339 with a zone (2026-03-12T02:40:00+01:00), a time before now (-90s, -15m, -1h, -7d), the latest
+HH:MM that is over, or a day (2026-03-12: its beginning). HH:MM and days are those of the local zone, or of --zone.
+
+The daily report is about yesterday, in UTC or in --zone. Without --out the API keeps it (TALLY_REPORTS_DIR,
+TALLY_REPORTS_DAYS there), once: run again, it is not made again. With --out DIR it is written there instead,
+as html, csv and json.
+
+Examples:
+  tally report --out night.html --from 02:40 --to 04:10 --service payments
+  tally report --from -7d --out week.csv
+  tally report --from -1h --out - --format json | jq .summary
+  tally report --daily                                        (what the chart's CronJob runs)
+  tally report --daily --zone Europe/Berlin --out /srv/reports
+
+Exit codes: 0 the report is there, 1 it is not, 2 wrong usage.";
 
 const EXIT_CODES: &str = "Exit codes: 0 all posted (also when some lines could not be read or were rejected), \
     1 could not finish, 2 wrong usage.";
@@ -38,7 +61,7 @@ Examples:
 Exit codes: 0 all posted (also when some lines could not be read or were rejected),
 1 could not finish, 2 wrong usage.";
 
-/// The hand tool of Tally: imports access logs, posts demo traffic, checks.
+/// The hand tool of Tally: imports access logs, posts demo traffic, fetches reports, checks.
 #[derive(Debug, Parser)]
 #[command(name = "tally", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -55,6 +78,9 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Post lively traffic of a made-up shop until Ctrl-C, and votes for cats and dogs
     Demo(DemoArgs),
+    /// Fetch a report of any window as HTML, CSV or JSON, or have the daily one made
+    #[command(after_help = REPORT_NOTES)]
+    Report(ReportArgs),
     /// Ask whether Tally is ready, whether it counts, or whether a connection is refused
     Check(CheckArgs),
 }
@@ -104,6 +130,46 @@ pub(crate) struct DemoArgs {
     /// Stop after this many seconds instead of at Ctrl-C
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
+}
+
+/// `tally report`
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Begin of the window: a time as below; an hour before its end by default
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with = "daily")]
+    pub(crate) from: Option<Bound>,
+    /// End of the window; now by default
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with = "daily")]
+    pub(crate) to: Option<Bound>,
+    /// Only this service
+    #[arg(long, value_parser = service)]
+    pub(crate) service: Option<String>,
+    /// File to write, whose end tells the format (.html, .csv, .json); - for stdout; a directory for all three formats
+    #[arg(long, value_name = "FILE", required_unless_present = "daily")]
+    pub(crate) out: Option<PathBuf>,
+    /// Format where --out does not tell it
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+    /// The report of yesterday, which the API keeps; with --out a directory to write it to instead
+    #[arg(long)]
+    pub(crate) daily: bool,
+    /// Zone of HH:MM and of days, such as Europe/Berlin; the local one by default, with --daily UTC
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<Zone>,
+    /// Address of Tally's API
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = api_address)]
+    pub(crate) api: Url,
+    /// How long to wait for an API that is away
+    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_duration)]
+    pub(crate) retry_for: Duration,
+}
+
+/// How a report is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Html,
+    Csv,
+    Json,
 }
 
 /// `tally check`
@@ -162,6 +228,13 @@ mod tests {
     }
 
     #[test]
+    fn a_window_before_now_is_a_value() {
+        let cli = Cli::try_parse_from(["tally", "report", "--from", "-1h", "--to", "-5m", "--out", "-"]).unwrap();
+        let Command::Report(args) = cli.command else { panic!("not a report") };
+        assert!(args.from.is_some() && args.to.is_some());
+    }
+
+    #[test]
     fn wrong_usage_is_named() {
         for (wrong, hint) in [
             (&["import"][..], "LOG"),
@@ -172,6 +245,11 @@ mod tests {
             (&["import", "--shift", "1d", "--shift-to-now", "a"], "cannot be used with"),
             (&["import", "--retry-for", "5", "a"], "90s"),
             (&["demo", "--rate", "0"], "1..=50000"),
+            (&["report"], "--out"),
+            (&["report", "--from", "yesterday", "--out", "a.html"], "2026-03-12"),
+            (&["report", "--daily", "--from", "-1h"], "cannot be used with"),
+            (&["report", "--daily", "--zone", "Europe/Berlim"], "Europe/Berlin"),
+            (&["report", "--format", "pdf", "--out", "-"], "html, csv, json"),
         ] {
             let error = Cli::try_parse_from([&["tally"], wrong].concat()).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{wrong:?}");

@@ -64,6 +64,40 @@ pub(crate) enum Error {
         /// What the answer said, or what to do about it.
         detail: String,
     },
+    /// Nobody gave the report for as long as `--retry-for` allows.
+    #[error(
+        "no report from Tally at {url}: {reason} (tried for {}); start it (make run), or name its address with --api",
+        show_duration(*.tried_for)
+    )]
+    NoReport {
+        /// The API's address.
+        url: String,
+        /// The last failure.
+        reason: String,
+        /// The time since the first try.
+        tried_for: Duration,
+    },
+    /// An answer to the question for a report that no repetition makes better.
+    #[error("{url} gives no report: {status} {detail}")]
+    ReportRefused {
+        /// The API's address.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What the answer said, or what to do about it.
+        detail: String,
+    },
+    /// A report that cannot be written.
+    #[error("cannot write {name}: {source}")]
+    Write {
+        /// The file as named by the user, or in the directory that was.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Bounds that are no window, or an `--out` that tells no format.
+    #[error("{0}")]
+    Usage(String),
     /// A page that should answer with success does not.
     #[error("{url} is not as it should be: {reason}")]
     NotReady {

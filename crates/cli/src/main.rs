@@ -1,4 +1,4 @@
-//! `tally`, the hand tool: counts the requests of access logs, posts demo traffic, and checks a running Tally.
+//! `tally`, the hand tool: counts the requests of access logs, posts demo traffic, fetches reports, and checks a running Tally.
 //!
 //! The way of a log: [`source`] opens and unpacks it, [`block`] cuts it, [`line`] and [`part`] turn a block
 //! into what is posted, [`post`] gets it through, [`summary`] says what came of it; [`import`] is the pipeline.
@@ -9,12 +9,15 @@ mod check;
 mod demo;
 mod dry_run;
 mod error;
+mod fetch;
 mod import;
 mod line;
 mod logs;
+mod moment;
 mod part;
 mod post;
 mod progress;
+mod report;
 mod shift;
 mod source;
 mod summary;
@@ -31,6 +34,7 @@ async fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Import(args) => import::import(&args).await,
         Command::Demo(args) => demo::demo(&args).await,
+        Command::Report(args) => report::report(&args).await,
         Command::Check(args) => check::check(&args).await,
     }
 }

@@ -64,7 +64,7 @@ struct AcceptedBody {
 /// RFC 9457, as far as it is shown.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Problem {
+pub(crate) struct Problem {
     title: String,
     detail: String,
     rejected: Option<Vec<Rejection>>,
@@ -102,15 +102,9 @@ impl Poster {
     /// # Errors
     /// [`Error::Internal`] when no HTTP client can be made.
     pub(crate) fn new(base: Url, retry_for: Duration, on_wait: OnWait) -> Result<Self, Error> {
-        let near = is_loopback(&base);
-        let client = Client::builder()
-            .connect_timeout(Duration::from_secs(CONNECT_SECONDS))
-            .timeout(Duration::from_secs(ANSWER_SECONDS))
-            .redirect(Policy::none())
-            .user_agent(concat!("tally/", env!("CARGO_PKG_VERSION")));
-        let client = if near { client.no_proxy() } else { client };
-        let client = client.build().map_err(|error| Error::Internal(chain(&error)))?;
-        Ok(Self { client, base, retry_for, compress: !near, last_success: Mutex::new(None), on_wait })
+        let client = client(&base, Duration::from_secs(ANSWER_SECONDS))?;
+        let compress = !is_loopback(&base);
+        Ok(Self { client, base, retry_for, compress, last_success: Mutex::new(None), on_wait })
     }
 
     /// Posts NDJSON events, repeating the same bytes under the same `key` while the API is away.
@@ -217,6 +211,20 @@ impl Poster {
     }
 }
 
+/// A client for the API at `base` that waits `answer_within` for a whole answer.
+///
+/// # Errors
+/// [`Error::Internal`] when no HTTP client can be made.
+pub(crate) fn client(base: &Url, answer_within: Duration) -> Result<Client, Error> {
+    let client = Client::builder()
+        .connect_timeout(Duration::from_secs(CONNECT_SECONDS))
+        .timeout(answer_within)
+        .redirect(Policy::none())
+        .user_agent(concat!("tally/", env!("CARGO_PKG_VERSION")));
+    let client = if is_loopback(base) { client.no_proxy() } else { client };
+    client.build().map_err(|error| Error::Internal(chain(&error)))
+}
+
 async fn read_answer(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut content = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -230,7 +238,7 @@ async fn read_answer(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest
 }
 
 /// The cause without the URL, which the message names already.
-fn failure(error: &reqwest::Error) -> String {
+pub(crate) fn failure(error: &reqwest::Error) -> String {
     match () {
         () if error.is_timeout() && error.is_connect() => format!("no connection within {CONNECT_SECONDS} s"),
         () if error.is_timeout() => format!("no answer within {ANSWER_SECONDS} s"),
@@ -244,7 +252,7 @@ fn failure(error: &reqwest::Error) -> String {
     }
 }
 
-fn detail(problem: &Problem, content: &[u8]) -> String {
+pub(crate) fn detail(problem: &Problem, content: &[u8]) -> String {
     let raw;
     let text = match problem {
         Problem { detail, .. } if !detail.is_empty() => detail,
@@ -262,7 +270,7 @@ fn redirect_advice(headers: &HeaderMap) -> String {
     format!("it redirects to {location}; name the final address with --to")
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 

@@ -14,7 +14,7 @@ use crate::error::Error;
 const PREFIX: &str = "TALLY_";
 
 /// Names that only `tally-api` needs; one environment may serve both programs.
-const NAMES_OF_THE_API: [&str; 8] = [
+const NAMES_OF_THE_API: [&str; 10] = [
     "TALLY_LISTEN",
     "TALLY_WORKERS",
     "TALLY_DEADLINE_MS",
@@ -22,6 +22,8 @@ const NAMES_OF_THE_API: [&str; 8] = [
     "TALLY_TRUST_FORWARDED",
     "TALLY_CORS_ORIGINS",
     "TALLY_LIVE_MAX",
+    "TALLY_REPORTS_DIR",
+    "TALLY_REPORTS_DAYS",
     "TALLY_GRACE_SECONDS",
 ];
 

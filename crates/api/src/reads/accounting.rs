@@ -46,13 +46,25 @@ struct Answer {
 pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::of(&request, &[])?;
     let counted_through = front.counted_through.ms(&front).await?.map(rfc3339_ms);
+    let shards = shards(&front).await?;
+    Ok(HttpResponse::Ok().json(Answer { counted_through, books: sum(&shards), shards }))
+}
+
+/// The books of all shards together.
+///
+/// # Errors
+/// 503 without PostgreSQL or Redis.
+pub(crate) async fn books(front: &Front) -> Result<Books, Problem> {
+    Ok(sum(&shards(front).await?))
+}
+
+async fn shards(front: &Front) -> Result<Vec<OfShard>, Problem> {
     let positions = front.store()?.positions().await.map_err(unavailable)?;
     let statuses = front.redis()?.log.statuses().await.map_err(|error| {
         tracing::warn!(%error, "Redis did not answer a request");
         Problem::new(Kind::RedisUnavailable, "Redis does not answer, so nobody knows what was accepted; ask again")
     })?;
-    let shards: Vec<OfShard> = positions.iter().map(|position| of_shard(position, &statuses)).collect();
-    Ok(HttpResponse::Ok().json(Answer { counted_through, books: sum(&shards), shards }))
+    Ok(positions.iter().map(|position| of_shard(position, &statuses)).collect())
 }
 
 /// The books of these shards together.

@@ -1,19 +1,19 @@
 //! Questions: what was counted. Each read tells first up to when everything is counted, then what.
 
 pub(crate) mod accounting;
-mod changed;
+pub(crate) mod changed;
 mod columns;
-mod compare;
+pub(crate) mod compare;
 mod cursor;
-mod cut;
+pub(crate) mod cut;
 pub(crate) mod dead_reasons;
 pub(crate) mod download;
 pub(crate) mod endpoint;
 pub(crate) mod endpoints;
 pub(crate) mod evidence;
-mod figures;
+pub(crate) mod figures;
 mod heat;
-mod marks;
+pub(crate) mod marks;
 pub(crate) mod overview;
 pub(crate) mod parameters;
 pub(crate) mod polls;
@@ -22,7 +22,7 @@ pub(crate) mod results;
 pub(crate) mod series;
 pub(crate) mod services;
 mod sort;
-mod span;
+pub(crate) mod span;
 pub(crate) mod sparklines;
 pub(crate) mod summary;
 pub(crate) mod votes;
@@ -43,7 +43,7 @@ pub(crate) fn unavailable(error: tally_store::Error) -> Problem {
 }
 
 /// A time for an answer: RFC 3339, in UTC.
-fn rfc3339_s(at_s: i64) -> String {
+pub(crate) fn rfc3339_s(at_s: i64) -> String {
     jiff::Timestamp::from_second(at_s).map(|at| at.to_string()).unwrap_or_default()
 }
 

@@ -35,6 +35,11 @@ impl Parameters {
         Ok(Self { pairs })
     }
 
+    /// Parameters that came otherwise than in a query, each once.
+    pub(crate) const fn given(pairs: Vec<(String, String)>) -> Self {
+        Self { pairs }
+    }
+
     /// A parameter's value, if it is there.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_str())
