@@ -35,7 +35,7 @@ all Secrets of one render hold the same value, in whatever namespace. Order: the
 {{- end -}}
 {{- end }}
 
-{{- /* d: root, which (api|consumer|migrate|keda|reports|redis|postgres). The name of the Secret in use. */}}
+{{- /* d: root, which (api|consumer|migrate|keda|redis|postgres). The name of the Secret in use. */}}
 {{- define "tally.secret" -}}
 {{- default (printf "%s-%s" (include "tally.fullname" .root) .which) (index .root.Values.secrets.existing .which) -}}
 {{- end }}

@@ -121,9 +121,6 @@ spec:
     {{- if or .Values.backup.enabled .Values.restore.enabled }}
     {{- include "tally.peer" (dict "root" . "of" "data" "component" "backup") | nindent 4 }}
     {{- end }}
-    {{- if .Values.reports.enabled }}
-    {{- include "tally.peer" (dict "root" . "of" "data" "component" "reports") | nindent 4 }}
-    {{- end }}
     {{- with .Values.networkPolicy.grafanaFrom }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -150,13 +147,16 @@ spec:
 {{- /* An empty `from` would let everybody in: without peers there is no rule. */}}
 {{- define "tally.ingress.api" -}}
 {{- $peers := concat .Values.networkPolicy.apiFrom .Values.networkPolicy.metricsFrom -}}
-{{- if or $peers .Values.tests.enabled -}}
+{{- if or $peers .Values.tests.enabled .Values.reports.enabled -}}
 - from:
     {{- with $peers }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
     {{- if .Values.tests.enabled }}
     {{- include "tally.peer" (dict "root" . "of" "api" "component" "test") | nindent 4 }}
+    {{- end }}
+    {{- if .Values.reports.enabled }}
+    {{- include "tally.peer" (dict "root" . "of" "api" "component" "reports") | nindent 4 }}
     {{- end }}
   ports: [{ protocol: TCP, port: http }]
 {{- end }}
@@ -170,7 +170,8 @@ spec:
 {{- end }}
 {{- end }}
 
-{{- define "tally.egress.test" -}}
+{{- /* Of the pods that ask the API, and nobody else. */}}
+{{- define "tally.egress.asking" -}}
 - to:
     {{- include "tally.peer" (dict "root" . "of" "api" "component" "api") | nindent 4 }}
   ports: [{ protocol: TCP, port: http }]

@@ -77,6 +77,10 @@ TALLY_BACKLOG_EVENTS: {{ int64 .Values.stream.backlogEvents | quote }}
 TALLY_TRUST_FORWARDED: {{ .Values.api.trustForwarded | quote }}
 TALLY_CORS_ORIGINS: {{ join "," .Values.api.corsOrigins | quote }}
 TALLY_GRACE_SECONDS: {{ int64 .Values.api.graceSeconds | quote }}
+{{- if .Values.reports.enabled }}
+TALLY_REPORTS_DIR: /reports
+TALLY_REPORTS_DAYS: {{ int64 .Values.reports.keepDays | quote }}
+{{- end }}
 {{- end }}
 
 {{- define "tally.settings.consumer" -}}

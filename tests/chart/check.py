@@ -24,7 +24,7 @@ SETS = {
     "minimal": (["ci/minimal-values.yaml"], set()),
     "job": (["ci/job-values.yaml"], set()),
     "cronjob": (["ci/cronjob-values.yaml"], set()),
-    "external": (["ci/external-values.yaml"], {"private-ca"}),
+    "external": (["ci/external-values.yaml"], {"private-ca", "reports"}),
 }
 
 
@@ -60,7 +60,7 @@ def walls(label, rendered):
         if not net.resolves_names(where, pod["metadata"]["labels"]):
             yield f"{label}: the pods of {manifest.component(pod)} cannot resolve names"
     present = {manifest.component(pod) for _, pod in net.pods}
-    clients = {"redis": {"api", "consumer", "migrate"}, "postgres": {"api", "consumer", "migrate", "backup", "reports"}, "api": {"test"}}
+    clients = {"redis": {"api", "consumer", "migrate"}, "postgres": {"api", "consumer", "migrate", "backup"}, "api": {"test", "reports"}}
     for target, port in (("redis", 6379), ("postgres", 5432), ("api", 8080), ("consumer", 8081)):
         for source in sorted(present - {target}) if target in present else []:
             wanted = source in clients.get(target, set())

@@ -13,7 +13,7 @@ FULL = ["ci/full-values.yaml"]
 OWNERS = [
     ({"api": {"deadlineMs": 5000}}, {"api"}),
     ({"api": {"rolloutToken": "2"}}, {"api"}),
-    ({"api": {"image": {"tag": "9.9.9"}}}, {"api", "test"}),
+    ({"api": {"image": {"tag": "9.9.9"}}}, {"api", "test", "reports"}),
     ({"api": {"service": {"annotations": {"a": "b"}}}}, set()),
     ({"consumer": {"flushMs": 100}}, {"consumer"}),
     # Whose schema to wait for is a matter of the consumer's image.
@@ -24,6 +24,8 @@ OWNERS = [
     ({"secrets": {"passwords": {"postgres": {"grafana": "changed-password"}}}}, set()),
     ({"secrets": {"passwords": {"redis": {"api": "changed-password"}}}}, {"api", "redis"}),
     ({"backup": {"schedule": "0 3 * * *"}}, set()),
+    ({"reports": {"keepDays": 30}}, {"api"}),
+    ({"reports": {"schedule": "0 6 * * *"}}, set()),
     ({"ingress": {"annotations": {"a": "b"}}}, set()),
     ({"networkPolicy": {"metricsFrom": []}}, set()),
     ({"metrics": {"prometheusRule": {"enabled": False}}}, set()),

@@ -33,20 +33,7 @@ pub(crate) struct Peak {
 
 /// The endpoints that changed most for the worse. With nothing to compare with, those that failed most.
 pub(crate) fn most(rows: &[Row], compared: bool) -> Vec<Changed> {
-    let judged = |row: &Row| {
-        let errors = row.now.shown.errors;
-        let earlier = row.before.as_ref().map_or(0, |before| before.shown.errors);
-        let more_errors = errors.saturating_sub(earlier);
-        let fails = if compared { more_errors > 0 && is_failing_more(row) } else { errors > 0 };
-        let rank = match (fails, slower(row)) {
-            (true, _) => (1, more_errors as f64),
-            // How much time it costs everybody together.
-            (false, Some(factor)) => (0, (factor - 1.0) * row.now.shown.requests as f64),
-            (false, None) => return None,
-        };
-        Some((rank, row, more_errors))
-    };
-    let mut found: Vec<_> = rows.iter().filter_map(judged).collect();
+    let mut found: Vec<_> = rows.iter().filter_map(|row| judged(row, compared)).collect();
     found.sort_by(|(a, ..), (b, ..)| b.0.cmp(&a.0).then_with(|| b.1.total_cmp(&a.1)));
     found.truncate(CHANGED_MAX);
     let changed = |(_, row, more_errors): ((i32, f64), &Row, u64)| Changed {
@@ -58,6 +45,21 @@ pub(crate) fn most(rows: &[Row], compared: bool) -> Vec<Changed> {
         peak: None,
     };
     found.into_iter().map(changed).collect()
+}
+
+/// An endpoint with its rank, failures before slowness, and its failures beyond those of before; none if it is well.
+fn judged(row: &Row, compared: bool) -> Option<((i32, f64), &Row, u64)> {
+    let errors = row.now.shown.errors;
+    let earlier = row.before.as_ref().map_or(0, |before| before.shown.errors);
+    let more_errors = errors.saturating_sub(earlier);
+    let fails = if compared { more_errors > 0 && is_failing_more(row) } else { errors > 0 };
+    let rank = match (fails, slower(row)) {
+        (true, _) => (1, more_errors as f64),
+        // How much time it costs everybody together.
+        (false, Some(factor)) => (0, (factor - 1.0) * row.now.shown.requests as f64),
+        (false, None) => return None,
+    };
+    Some((rank, row, more_errors))
 }
 
 fn is_failing_more(row: &Row) -> bool {

@@ -10,7 +10,7 @@ use crate::reads::accounting::Books;
 use crate::reports::changed::Changed;
 use crate::reports::charts::{self, Chart};
 use crate::reports::numbers::{
-    self, Amount, Change, count, count_change, duration, exact, percent, quantile_change, ratio_change, share,
+    Amount, Change, count, count_change, duration, exact, percent, quantile_change, ratio_change, share,
 };
 use crate::reports::report::{Measured, Report, Row};
 use crate::reports::{PROMISE, times};
@@ -352,34 +352,5 @@ fn accounting(books: Option<&Books>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars_fill_their_width_and_show_what_is_rare() {
-        let figures = tally_store::Figures { requests: 1_000, status: [0, 990, 0, 0, 10], ..Default::default() };
-        let measured = Measured::of(&figures, 60);
-        let bar = classes_bar(&measured);
-        assert!(bar.starts_with(r#"<rect class="s2" x="0.0" width="97.1""#), "{bar}");
-        assert!(bar.contains(r#"<rect class="s5" x="97.1" width="2.9""#), "{bar}");
-        assert_eq!(classes_words(&measured), "2xx 99.0\u{202f}%, 5xx 1.00\u{202f}%");
-    }
-
-    #[test]
-    fn books_are_told_in_full() {
-        let books = Books {
-            accepted: 1_234_567,
-            counted: 1_234_500,
-            dead_lettered: 60,
-            in_flight: 7,
-            balanced: true,
-            ..Books::default()
-        };
-        assert_eq!(
-            accounting(Some(&books)),
-            "Accounting since counting began, in events: 1,234,567 accepted = 1,234,500 counted + 60 dead-lettered + 7 in flight."
-        );
-        assert!(accounting(None).contains("not known"));
-        let _ = numbers::exact(0);
-    }
-}
+#[path = "page_tests.rs"]
+mod tests;

@@ -23,6 +23,7 @@ pub(crate) struct Question {
 
 /// The body of `POST /v1/reports`.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     #[serde(default)]
     from: Option<String>,

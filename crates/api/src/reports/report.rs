@@ -183,7 +183,8 @@ fn sum(found: &[EndpointFigures]) -> Figures {
     sum
 }
 
-fn rows(found: &[EndpointFigures], earlier: Option<&[EndpointFigures]>, seconds: i64) -> Vec<Row> {
+/// The rows of a table, most requests first, then by name.
+pub(crate) fn rows(found: &[EndpointFigures], earlier: Option<&[EndpointFigures]>, seconds: i64) -> Vec<Row> {
     let earlier: HashMap<EndpointId, &Figures> =
         earlier.into_iter().flatten().map(|endpoint| (endpoint.id, &endpoint.figures)).collect();
     let row = |endpoint: &EndpointFigures| Row {

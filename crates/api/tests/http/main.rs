@@ -13,6 +13,7 @@ mod otlp;
 mod overview;
 mod pages;
 mod reads;
+mod reports;
 mod shared_answers;
 mod traces;
 mod vote_page;

@@ -11,4 +11,5 @@ mod memory;
 mod outages;
 mod output;
 mod repeats;
+mod report;
 mod splits;

@@ -58,6 +58,7 @@ pub(super) async fn start(data: &Data, arguments: &RunArguments) -> Result<Parts
 
     let mut environment = addresses;
     environment.push((OWNER_VARIABLE, data.directory().display().to_string()));
+    environment.push(("TALLY_REPORTS_DIR", data.of("reports").display().to_string()));
     let consumer = Binary::start(consumer, &["run"], environment.clone(), log("consumer"))?;
     let api = Binary::start(api, &[], environment, log("api"))?;
     Ok(Parts {
