@@ -1,6 +1,5 @@
 //! A report as JSON: everything that is on the page, as numbers.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::problem::{Kind, Problem};
@@ -94,7 +93,7 @@ fn mark(mark: &Mark) -> Value {
 }
 
 /// Columns of equal length, a step without requests included.
-fn columns(series: &Series) -> impl Serialize {
+fn columns(series: &Series) -> Value {
     let column = |of: &dyn Fn(&Step) -> Value| series.steps.iter().map(of).collect::<Vec<_>>();
     json!({
         "start_s": column(&|step| json!(step.start_s)),

@@ -114,7 +114,7 @@ pub(crate) fn html(report: &Report) -> Result<String, Problem> {
         } else {
             "No request failed."
         },
-        changed: report.changed.iter().map(pointed).collect(),
+        changed: report.changed.iter().map(|one| pointed(one, report.window.seconds())).collect(),
         compared: compared.map(|compared| compared.called),
         rate: charts::rate(&report.series, before_series, &report.marks),
         latency: charts::latency(&report.series, before_series),
@@ -209,7 +209,7 @@ fn figures(report: &Report) -> Vec<Figure> {
     ]
 }
 
-fn pointed(one: &Changed) -> Pointed {
+fn pointed(one: &Changed, span_s: i64) -> Pointed {
     let (now, before) = (&one.now.shown, one.before.as_ref().map(|before| &before.shown));
     let ratio = match before {
         Some(before) => format!("5xx {} → {}", percent(before.error_ratio), percent(now.error_ratio)),
@@ -223,7 +223,7 @@ fn pointed(one: &Changed) -> Pointed {
     let more = if before.is_some() { "more failures" } else { "failures" };
     let what = if failing { format!("▲ {} {more}", exact(one.more_errors)) } else { format!("▲ {p99}") };
     let peak = one.peak.filter(|_| failing);
-    let peak = peak.map(|peak| format!("peak {} at {}", percent(peak.error_ratio), times::weekday_time(peak.at_s)));
+    let peak = peak.map(|peak| format!("peak {} at {}", percent(peak.error_ratio), times::within(span_s, peak.at_s)));
     let more = if failing { [Some(ratio), peak, Some(p99)] } else { [Some(ratio), None, None] };
     Pointed {
         id: one.id.to_string(),

@@ -64,8 +64,9 @@ impl Question {
     fn new(parameters: &Parameters, of: Option<&str>, daily: bool, now_ms: i64) -> Result<Self, Problem> {
         let asked = span::asked(parameters, now_ms)?;
         let service = of.map(service).transpose()?;
-        // What has not come yet would only thin the rates.
-        let to_s = asked.to_s.min(now_ms.div_euclid(60_000) * 60 + 60);
+        // What has not come yet would only thin the rates; the minute that is running is in it as far as it has come.
+        let running_s = Level::Minute.floor(now_ms.div_euclid(1_000));
+        let to_s = if asked.to_s > running_s { Level::Minute.next(running_s) } else { asked.to_s };
         if asked.from_s >= to_s {
             return Err(Problem::parameter("from", "expected a time before now"));
         }

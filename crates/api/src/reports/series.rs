@@ -74,9 +74,9 @@ impl Step {
 }
 
 impl Mark {
-    /// `errors ×57, 02:40 – 04:10`
-    pub(crate) fn words(&self) -> String {
-        let (from, to) = (times::time(self.from_s), times::time(self.to_s));
+    /// `errors ×57, 02:40 – 04:10`, in a series of `span_s` seconds.
+    pub(crate) fn words(&self, span_s: i64) -> String {
+        let (from, to) = (times::within(span_s, self.from_s), times::within(span_s, self.to_s));
         match self.factor {
             Some(factor) => format!("errors ×{factor:.0}, {from} – {to}"),
             None => format!("errors {}, {from} – {to}", percent(self.error_ratio)),
@@ -148,7 +148,7 @@ mod tests {
         let now = series(&[1, 50, 60, 70, 1, 50, 50, 0]);
         let found = marks(&now, Some(&series(&[1; 8])));
         assert_eq!(found.iter().map(|mark| (mark.from_s, mark.to_s)).collect::<Vec<_>>(), [(60, 240)]);
-        assert_eq!(found[0].words(), "errors ×60, 00:01 – 00:04");
+        assert_eq!(found[0].words(480), "errors ×60, 00:01 – 00:04");
         assert!(marks(&now, Some(&series(&[20; 8]))).is_empty(), "not five times as many");
         assert!(marks(&now, None).is_empty(), "nothing to compare with");
         assert_eq!(marks(&now, Some(&series(&[0; 8])))[0].factor, None);

@@ -28,6 +28,15 @@ pub(crate) fn time(at_s: i64) -> String {
     at(at_s, "%H:%M")
 }
 
+/// A moment within a window of `span_s` seconds: `03:05`, `Thu 03:05`, `12 Mar 03:05`, as much as is needed.
+pub(crate) fn within(span_s: i64, at_s: i64) -> String {
+    match span_s {
+        _ if span_s <= DAY_S + DAY_S / 2 => time(at_s),
+        _ if span_s <= 8 * DAY_S => weekday_time(at_s),
+        _ => at(at_s, "%-d %b %H:%M"),
+    }
+}
+
 /// `Thu 12`
 pub(crate) fn weekday(at_s: i64) -> String {
     at(at_s, "%a %-d")

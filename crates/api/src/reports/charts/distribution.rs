@@ -69,8 +69,8 @@ fn words(bars: &[Bar], quantiles: [Option<f64>; 4]) -> String {
 }
 
 fn draw(width: Width, now: &[Bar], before: Option<&[Bar]>, quantiles: [Option<f64>; 4], words: &str) -> String {
-    let (left, height) = if width == Width::Wide { (58.0, 236.0) } else { (50.0, 210.0) };
-    let plot = Plot { left, right: across(width) - 12.0, top: 44.0, bottom: height - 26.0 };
+    let (left, height) = if width == Width::Wide { (58.0, 240.0) } else { (50.0, 216.0) };
+    let plot = Plot { left, right: across(width) - 12.0, top: 56.0, bottom: height - 26.0 };
     let mut picture = Picture::new(width, height, words);
     let all = || now.iter().chain(before.unwrap_or_default());
     let most = all().map(|bar| bar.count).max().unwrap_or_default();
@@ -133,7 +133,7 @@ fn outline(bars: &[Bar], x: &Scale, y: &Scale, foot: f64) -> String {
 fn marks(picture: &mut Picture, plot: Plot, x: &Scale, quantiles: [Option<f64>; 4]) {
     for (index, (name, ms)) in QUANTILES.into_iter().zip(quantiles).enumerate() {
         let Some(ms) = ms else { continue };
-        let (at, row) = (x.at(ms), 10.0 + 10.5 * index as f64);
+        let (at, row) = (x.at(ms), 10.0 + 12.5 * index as f64);
         picture.path(name, &format!("M{} {}V{}", n(at), n(row + 2.0), n(plot.bottom)));
         let (class, beside) = if at > plot.right - 90.0 { ("axis end", at - 4.0) } else { ("axis", at + 4.0) };
         picture.text(class, beside, row + 4.0, &format!("{name} {}", duration(Some(ms))));

@@ -94,10 +94,9 @@ impl Picture {
             return;
         }
         self.rectangle("hatch", Plot { left, ..plot });
-        if plot.right - left > 110.0 {
-            let words = format!("not counted yet ({} on)", times::time(through_s));
-            self.text("axis middle", f64::midpoint(left, plot.right), plot.top + 14.0, &words);
-        }
+        // At the right end, beyond a narrow hatch too: the words matter more than what lies under them.
+        let words = format!("not counted yet ({} on)", times::within(series.to_s - series.from_s, through_s));
+        self.text("axis end", plot.right - 2.0, plot.top + 14.0, &words);
     }
 }
 

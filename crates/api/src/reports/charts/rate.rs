@@ -40,14 +40,14 @@ fn draw(width: Width, series: &Series, before: Option<&Series>, marks: &[Mark], 
         series.steps.iter().chain(before.iter().flat_map(|before| &before.steps)).map(Step::rate).fold(0.0, f64::max);
     let values = linear_ticks(most);
     let scale = Scale::linear(0.0, values.last().copied().unwrap_or(1.0), plot.bottom, plot.top);
-    let labels: Vec<(f64, String)> = values.into_iter().map(|value| (value, label(value))).collect();
+    let mut labels: Vec<(f64, String)> = values.into_iter().map(|value| (value, label(value))).collect();
+    // The unit stands once, at the top.
+    labels.last_mut().into_iter().for_each(|(_, top)| top.push_str("\u{202f}/s"));
     for mark in marks {
-        shade(&mut picture, plot, lane, &time, mark);
+        shade(&mut picture, plot, lane, &time, (mark, series.to_s - series.from_s));
     }
     picture.time_axis(Plot { bottom: lane.bottom, ..plot }, height - 8.0, &time, &ticks);
     picture.grid(plot, &scale, &labels);
-    picture.text("axis end", plot.left - 6.0, plot.top - 3.0, "/s");
-
     let points =
         |of: &Series| of.steps.iter().map(|step| (time.at(step.middle_s()), scale.at(step.rate()))).collect::<Vec<_>>();
     let now = points(series);
@@ -71,18 +71,19 @@ fn label(value: f64) -> String {
     }
 }
 
-fn shade(picture: &mut Picture, plot: Plot, lane: Plot, time: &Scale, mark: &Mark) {
+fn shade(picture: &mut Picture, plot: Plot, lane: Plot, time: &Scale, (mark, span_s): (&Mark, i64)) {
     let (left, right) = (time.at(mark.from_s as f64), time.at(mark.to_s as f64));
     picture.rectangle("mark", Plot { left, right, top: plot.top, bottom: lane.bottom });
     let beside = right < f64::midpoint(plot.left, plot.right);
     let (class, x) = if beside { ("bad-text", right + 4.0) } else { ("bad-text end", left - 4.0) };
-    picture.text(class, x, plot.top + 10.0, &mark.words());
+    picture.text(class, x, plot.top + 10.0, &mark.words(span_s));
 }
 
 fn errors(picture: &mut Picture, lane: Plot, time: &Scale, series: &Series) {
     let worst = series.steps.iter().map(Step::error_ratio).fold(LANE_RATIO_MIN, f64::max);
-    let scale = Scale::linear(0.0, worst, lane.bottom, lane.top);
-    let ends = [(0.0, "0".to_owned()), (worst, percent(worst).to_string())];
+    let top_percent = linear_ticks(worst * 100.0).last().copied().unwrap_or(1.0).min(100.0);
+    let scale = Scale::linear(0.0, top_percent / 100.0, lane.bottom, lane.top);
+    let ends = [(0.0, "0".to_owned()), (top_percent / 100.0, format!("{}\u{202f}%", label(top_percent)))];
     picture.grid(lane, &scale, &ends);
     let mut bars = String::new();
     for step in series.steps.iter().filter(|step| step.errors() > 0) {
