@@ -5,25 +5,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use reqwest::{Client, Url};
+use reqwest::Url;
 use serde::Deserialize;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::args::CheckArgs;
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::post::{Answer, Poster};
+use crate::reader::Reader;
 use crate::shift::show_duration;
 use crate::summary::{say, show};
 
-/// Longest wait for one answer, and for a connection that must be refused.
-const ANSWER: Duration = Duration::from_secs(5);
+/// Longest wait for a connection that must be refused.
+const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 /// How long a posted event may take to be counted, unless the command line says otherwise.
 const COUNTED_WITHIN: Duration = Duration::from_secs(60);
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(250);
-/// Longest part of an answer that is shown, in characters.
-const SHOWN_CHARS_MAX: usize = 300;
 /// What a posted event says it is of.
 const SERVICE: &str = "tally-check";
 /// Different checks at the same time should not take each other's event for theirs: each picks one of so many routes. Few
@@ -49,8 +48,7 @@ pub(crate) async fn check(args: &CheckArgs) -> ExitCode {
 }
 
 async fn answers(args: &CheckArgs) -> Result<String, Error> {
-    let client = Client::builder().timeout(ANSWER).no_proxy().build();
-    let tally = Tally { client: client.map_err(|error| Error::Internal(chain(&error)))?, base: args.to.clone() };
+    let tally = Tally { reader: Reader::new(args.to.clone())?, base: args.to.clone() };
     let until = Instant::now() + args.within.unwrap_or(if args.post { COUNTED_WITHIN } else { Duration::ZERO });
     tally.ready(until).await?;
     if !args.post {
@@ -63,7 +61,7 @@ async fn answers(args: &CheckArgs) -> Result<String, Error> {
 
 /// A Tally that is looked at.
 struct Tally {
-    client: Client,
+    reader: Reader,
     base: Url,
 }
 
@@ -82,7 +80,7 @@ impl Tally {
     /// Asks until it is ready, at least once.
     async fn ready(&self, until: Instant) -> Result<(), Error> {
         loop {
-            match self.read("ready").await {
+            match self.reader.text("ready").await {
                 Ok(_) => return Ok(()),
                 Err(error) if Instant::now() >= until => return Err(error),
                 Err(_) => sleep(LOOK).await,
@@ -118,24 +116,8 @@ impl Tally {
     async fn requests(&self, route: &str) -> Result<u64, Error> {
         let (now, day) = (Timestamp::now(), SignedDuration::from_hours(24));
         let window = format!("from={}&to={}", now - day, now + day);
-        let answer = self.read(&format!("v1/endpoints?service={SERVICE}&limit=1000&{window}")).await?;
-        let read: Endpoints = serde_json::from_str(&answer)
-            .map_err(|error| Error::NotReady { url: self.base.to_string(), reason: error.to_string() })?;
+        let read: Endpoints = self.reader.json(&format!("v1/endpoints?service={SERVICE}&limit=1000&{window}")).await?;
         Ok(read.endpoints.iter().filter(|endpoint| endpoint.route == route).map(|endpoint| endpoint.requests).sum())
-    }
-
-    /// The text of a page that answers with success.
-    async fn read(&self, path: &str) -> Result<String, Error> {
-        let url = format!("{}/{path}", self.base.as_str().trim_end_matches('/'));
-        let failed = |reason: String| Error::NotReady { url: url.clone(), reason };
-        let answer = self.client.get(&url).send().await.map_err(|error| failed(chain(&error)))?;
-        let status = answer.status();
-        let text = answer.text().await.map_err(|error| failed(chain(&error)))?;
-        if status.is_success() {
-            return Ok(text);
-        }
-        let shown: String = text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        Err(failed(format!("{status} {shown}").trim_end().to_owned()))
     }
 }
 
@@ -148,7 +130,7 @@ async fn refused(address: &str) -> Result<String, Error> {
         return Err(unknown("it has no address".to_owned()));
     }
     for one in &found {
-        if let Ok(Ok(_)) = timeout(ANSWER, TcpStream::connect(one)).await {
+        if let Ok(Ok(_)) = timeout(REFUSED_WITHIN, TcpStream::connect(one)).await {
             return Err(Error::NotRefused { address: one.to_string() });
         }
     }

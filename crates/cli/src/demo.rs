@@ -1,4 +1,4 @@
-//! `tally demo`: posts made-up traffic at a steady rate until Ctrl-C.
+//! `tally demo`: tells the history of a made-up shop, then posts its traffic until Ctrl-C.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,18 +10,24 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::DemoArgs;
 use crate::error::Error;
+use crate::history;
 use crate::post::{Answer, Poster};
+use crate::shop;
 use crate::summary::{say, show, with_commas};
 use crate::traffic::Traffic;
 
 /// How often a batch is posted, in milliseconds.
 const TICK_MS: u64 = 100;
-/// Most time that one batch makes up for, in milliseconds: after an outage the demo goes on from now.
-const CATCH_UP_MS: u64 = 300;
+/// Most time that one batch makes up for: after an outage the demo goes on from now. The first one makes up for the time
+/// that the history took, so that no gap lies between.
+const CATCH_UP: Duration = Duration::from_millis(300);
+const CATCH_UP_FIRST: Duration = Duration::from_secs(300);
 /// Most events in one batch; well below the API's limits on a request.
 const BATCH_EVENTS_MAX: usize = 5_000;
 /// A vote goes out with every so many batches.
-const BATCHES_PER_VOTE: u64 = 5;
+const BATCHES_PER_VOTE: u64 = 10;
+/// Votes that the history comes with.
+const VOTES_BEFORE: u64 = 120;
 /// How long the API may stay away: a demo outlasts any restart.
 const RETRY_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -65,31 +71,64 @@ async fn post_until_stopped(args: &DemoArgs, bar: &ProgressBar, totals: &mut Tot
     let waiting = bar.clone();
     let on_wait = move |why: &str, _| waiting.set_message(format!("Tally is away ({why}); trying again"));
     let poster = Poster::new(args.to.clone(), RETRY_FOR, Box::new(on_wait))?;
+    let began = Instant::now();
+    if !args.history.is_zero() {
+        tell_history(args, &poster, bar, totals).await?;
+    }
+    if args.history_only { Ok(()) } else { post_live(args, &poster, bar, (began, totals)).await }
+}
+
+/// A Tally that does not say what it holds gets no history, but the live traffic all the same.
+async fn tell_history(args: &DemoArgs, poster: &Poster, bar: &ProgressBar, totals: &mut Totals) -> Result<(), Error> {
+    bar.set_message("telling the history");
+    let told = match history::tell(args, poster, Timestamp::now().as_second()).await {
+        Ok(told) => told,
+        Err(error @ Error::NotReady { .. }) if !args.history_only => {
+            bar.suspend(|| say(&format!("tally: no history: {error}")));
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    bar.suspend(|| show(&told.line()));
+    (totals.accepted, totals.rejected) = (told.accepted, told.rejected);
+    let mut traffic = Traffic::new(args.seed);
+    for vote in 0..VOTES_BEFORE {
+        post_vote(poster, &format!("demo-history-{}-{vote}", args.seed), &mut traffic, totals).await?;
+    }
+    Ok(())
+}
+
+async fn post_live(
+    args: &DemoArgs,
+    poster: &Poster,
+    bar: &ProgressBar,
+    (history_ended, totals): (Instant, &mut Totals),
+) -> Result<(), Error> {
     let seed = Timestamp::now().as_microsecond().cast_unsigned();
-    let (mut traffic, began, mut last) = (Traffic::new(seed), Instant::now(), Instant::now());
+    let (mut traffic, began, mut last) = (Traffic::new(seed), Instant::now(), history_ended);
     let mut ticks = interval(Duration::from_millis(TICK_MS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut due, mut shown_at) = (0.0, began);
+    let (mut due, mut shown_at, before) = (0.0, began, totals.accepted);
     for batch in 0.. {
         ticks.tick().await;
         let seconds = began.elapsed().as_secs_f64();
         if args.seconds.is_some_and(|limit| seconds >= limit as f64) {
             return Ok(());
         }
-        let span = last.elapsed().min(Duration::from_millis(CATCH_UP_MS));
+        let span = last.elapsed().min(if batch == 0 { CATCH_UP_FIRST } else { CATCH_UP });
         last = Instant::now();
-        due += f64::from(args.rate) * span.as_secs_f64() * Traffic::busyness(seconds);
+        due += f64::from(args.rate) * span.as_secs_f64() * shop::busyness(Timestamp::now().as_second());
         let count = (due as usize).min(BATCH_EVENTS_MAX);
         due = (due - count as f64).min(1.0);
         let key = format!("demo-{seed}-{batch}");
         let posted_at = Instant::now();
-        post_batch(&poster, &key, &mut traffic, (count, span, seconds), totals).await?;
+        post_batch(poster, &key, &mut traffic, (count, span), totals).await?;
         if batch % BATCHES_PER_VOTE == 0 {
-            post_vote(&poster, &key, &mut traffic, totals).await?;
+            post_vote(poster, &key, &mut traffic, totals).await?;
         }
         if shown_at.elapsed() >= Duration::from_secs(1) {
             shown_at = Instant::now();
-            bar.set_message(totals.line(seconds, posted_at.elapsed()));
+            bar.set_message(totals.line((totals.accepted - before) as f64 / seconds, posted_at.elapsed()));
         }
     }
     Ok(())
@@ -99,14 +138,14 @@ async fn post_batch(
     poster: &Poster,
     key: &str,
     traffic: &mut Traffic,
-    (count, span, seconds): (usize, Duration, f64),
+    (count, span): (usize, Duration),
     totals: &mut Totals,
 ) -> Result<(), Error> {
     if count == 0 {
         return Ok(());
     }
     let span = SignedDuration::try_from(span).unwrap_or_default();
-    let body = Bytes::from(traffic.events(count, Timestamp::now(), span, seconds));
+    let body = Bytes::from(traffic.events(count, Timestamp::now(), span));
     match poster.post_events(key, &body).await? {
         Answer::Accepted { accepted, .. } => {
             totals.accepted += accepted;
@@ -128,11 +167,9 @@ async fn post_vote(poster: &Poster, key: &str, traffic: &mut Traffic, totals: &m
 }
 
 impl Totals {
-    fn line(&self, seconds: f64, answer: Duration) -> String {
-        let rate = (self.accepted as f64 / seconds.max(0.001)) as u64;
+    fn line(&self, per_second: f64, answer: Duration) -> String {
         format!(
-            "{} events/s  {} accepted  {} rejected  {} votes  answered in {} ms",
-            with_commas(rate),
+            "{per_second:.1} events/s  {} accepted  {} rejected  {} votes  answered in {} ms",
             with_commas(self.accepted),
             with_commas(self.rejected),
             with_commas(self.votes),

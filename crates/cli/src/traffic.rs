@@ -1,80 +1,35 @@
-//! Made-up traffic of a shop, with the habits of real traffic: a few routes get most requests, latencies have a long
-//! tail, load comes in waves, and now and then a service has a bad time.
+//! Made-up traffic of the [`shop`](crate::shop): latencies have a long tail, load follows the day, and in the history
+//! there is one bad night.
 
-use std::f64::consts::TAU;
+use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// An endpoint: service, method, route, median latency in milliseconds.
-type Endpoint = (&'static str, &'static str, &'static str, f64);
+use crate::random::Random;
+use crate::shop::{self, Endpoint, Incident, Trouble};
 
-/// The endpoints, busiest first.
-const ENDPOINTS: [Endpoint; 42] = [
-    ("web", "GET", "/", 18.0),
-    ("catalog", "GET", "/products/{id}", 24.0),
-    ("web", "GET", "/assets/{file}", 2.0),
-    ("search", "GET", "/search", 65.0),
-    ("catalog", "GET", "/categories/{slug}", 31.0),
-    ("cart", "GET", "/carts/{id}", 12.0),
-    ("auth", "GET", "/session", 4.0),
-    ("catalog", "GET", "/products/{id}/reviews", 38.0),
-    ("search", "GET", "/suggest", 9.0),
-    ("cart", "POST", "/carts/{id}/items", 27.0),
-    ("web", "GET", "/products/{id}", 42.0),
-    ("catalog", "GET", "/prices/{id}", 6.0),
-    ("inventory", "GET", "/stock/{id}", 8.0),
-    ("auth", "POST", "/login", 120.0),
-    ("catalog", "HEAD", "/products/{id}", 5.0),
-    ("orders", "GET", "/orders/{id}", 22.0),
-    ("web", "GET", "/checkout", 48.0),
-    ("cart", "DELETE", "/carts/{id}/items/{id}", 19.0),
-    ("shipping", "GET", "/quotes", 180.0),
-    ("orders", "POST", "/orders", 95.0),
-    ("payments", "POST", "/payments", 310.0),
-    ("inventory", "POST", "/reservations", 33.0),
-    ("orders", "GET", "/customers/{id}/orders", 54.0),
-    ("auth", "POST", "/token", 16.0),
-    ("payments", "GET", "/payments/{id}", 21.0),
-    ("shipping", "GET", "/parcels/{id}", 44.0),
-    ("catalog", "POST", "/products/{id}/reviews", 58.0),
-    ("web", "GET", "/account", 36.0),
-    ("auth", "POST", "/logout", 7.0),
-    ("cart", "PATCH", "/carts/{id}/items/{id}", 23.0),
-    ("inventory", "DELETE", "/reservations/{id}", 17.0),
-    ("search", "GET", "/trending", 14.0),
-    ("payments", "POST", "/refunds", 420.0),
-    ("orders", "POST", "/orders/{id}/cancel", 77.0),
-    ("shipping", "POST", "/parcels", 88.0),
-    ("auth", "POST", "/password/reset", 210.0),
-    ("web", "GET", "/help/{page}", 20.0),
-    ("catalog", "PUT", "/products/{id}", 61.0),
-    ("inventory", "PUT", "/stock/{id}", 29.0),
-    ("payments", "POST", "/webhooks/bank", 35.0),
-    ("shipping", "GET", "/labels/{id}", 150.0),
-    ("orders", "GET", "/reports/daily", 1_900.0),
-];
-
-/// How steeply requests fall from one endpoint to the next (Zipf's exponent).
-const ZIPF_EXPONENT: f64 = 0.95;
-/// Width of the latency distribution (sigma of its logarithm).
-const LATENCY_SIGMA: f64 = 0.55;
-/// Period of the wave that load follows, in seconds.
-const WAVE_SECONDS: f64 = 90.0;
-/// Every so often, in seconds, the load rises for [`BURST_SECONDS`] …
-const BURST_EVERY_SECONDS: f64 = 40.0;
-const BURST_SECONDS: f64 = 4.0;
-/// … and one service has a bad time for [`INCIDENT_SECONDS`].
-const INCIDENT_EVERY_SECONDS: f64 = 60.0;
-const INCIDENT_SECONDS: f64 = 12.0;
-/// Who may have a bad time, in turn.
-const INCIDENT_SERVICES: [&str; 4] = ["payments", "search", "shipping", "orders"];
+/// Share of requests that take the slow way (a cold cache, a bank that thinks), and how much slower it is.
+const SLOW: (f64, f64) = (0.035, 3.2);
+/// The same where a bank is asked.
+const SLOW_BANK: (f64, f64) = (0.11, 4.6);
+/// When a client of payments gives up, in milliseconds.
+const TIMEOUT_MS: f64 = 5_000.0;
+/// How much more clients ask when their requests fail.
+const RETRIES: f64 = 0.5;
+/// How much an endpoint's load strays from the day's, as a share.
+const DRIFT: f64 = 0.04;
+/// How much slower the busiest hour is.
+const LOAD_SLOWS: f64 = 0.12;
+/// Characters of one event, about.
+const EVENT_CHARS: usize = 140;
 /// Voters; fewer than votes, so some change their mind.
 const VOTERS: u64 = 2_000;
 
-/// A source of traffic; the same seed gives the same one.
+/// A source of live traffic; the same seed gives the same one.
 pub(crate) struct Traffic {
     random: Random,
+    endpoints: Vec<Endpoint>,
     /// The share of requests up to and with each endpoint, ending at 1.
     shares: Vec<f64>,
 }
@@ -82,28 +37,23 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// Traffic from a seed.
     pub(crate) fn new(seed: u64) -> Self {
-        let weights = (1..=ENDPOINTS.len()).map(|rank| (rank as f64).powf(-ZIPF_EXPONENT));
-        let total: f64 = weights.clone().sum();
-        let shares = weights.scan(0.0, |sum, weight| {
-            *sum += weight / total;
+        let endpoints = shop::endpoints();
+        let total: f64 = endpoints.iter().map(|endpoint| endpoint.weight).sum();
+        let shares = endpoints.iter().scan(0.0, |sum, endpoint| {
+            *sum += endpoint.weight / total;
             Some(*sum)
         });
-        Self { shares: shares.collect(), random: Random(seed) }
+        Self { random: Random::new(seed), shares: shares.collect(), endpoints }
     }
 
-    /// How busy it is after `seconds`, as a factor around 1.
-    pub(crate) fn busyness(seconds: f64) -> f64 {
-        let wave = 0.9 + 0.3 * (TAU * seconds / WAVE_SECONDS).sin();
-        if seconds % BURST_EVERY_SECONDS < BURST_SECONDS { wave + 1.0 } else { wave }
-    }
-
-    /// NDJSON of `count` events that happened within `span` before `now`, `seconds` after the start.
-    pub(crate) fn events(&mut self, count: usize, now: Timestamp, span: SignedDuration, seconds: f64) -> String {
-        let mut body = String::with_capacity(count * 140);
+    /// NDJSON of `count` events that happened within `span` before `now`.
+    pub(crate) fn events(&mut self, count: usize, now: Timestamp, span: SignedDuration) -> String {
+        let mut body = String::with_capacity(count * EVENT_CHARS);
         for _ in 0..count {
             let at = now - SignedDuration::from_secs_f64(span.as_secs_f64() * self.random.unit());
-            body.push_str(&self.event(at, seconds).to_string());
-            body.push('\n');
+            let draw = self.random.unit();
+            let index = self.shares.partition_point(|share| *share < draw).min(self.endpoints.len() - 1);
+            push_event(&mut body, &mut self.random, &self.endpoints[index], at, 0.0);
         }
         body
     }
@@ -113,66 +63,103 @@ impl Traffic {
         let option = if self.random.unit() < 0.53 { "cats" } else { "dogs" };
         json!({ "option": option, "voter": format!("demo-{}", self.random.next() % VOTERS) })
     }
+}
 
-    fn event(&mut self, at: Timestamp, seconds: f64) -> Value {
-        let draw = self.random.unit();
-        let index = self.shares.partition_point(|share| *share < draw).min(ENDPOINTS.len() - 1);
-        let (service, method, route, median_ms) = ENDPOINTS[index];
-        let troubled = in_trouble(seconds) == Some(service);
-        let latency_ms = median_ms * (LATENCY_SIGMA * self.random.normal()).exp() * if troubled { 4.0 } else { 1.0 };
-        let duration_ms = (latency_ms * 1_000.0).round() / 1_000.0;
-        let status = self.status(method, troubled);
-        let timestamp = format!("{at:.3}");
-        json!({ "service": service, "method": method, "route": route, "status": status,
-            "duration_ms": duration_ms, "timestamp": timestamp })
+/// Traffic of the past: what happened in a stretch of time follows from the seed and that stretch alone, so that it can be
+/// made again to the byte.
+pub(crate) struct Past {
+    seed: u64,
+    /// Events a second, on average over a day without incident.
+    rate: f64,
+    incident: Incident,
+    endpoints: Vec<Endpoint>,
+    total_weight: f64,
+}
+
+impl Past {
+    /// The past of a seed, at so many events a second.
+    pub(crate) fn new(seed: u64, rate: f64, incident: Incident) -> Self {
+        let endpoints = shop::endpoints();
+        let total_weight = endpoints.iter().map(|endpoint| endpoint.weight).sum();
+        Self { seed, rate, incident, endpoints, total_weight }
     }
 
-    fn status(&mut self, method: &str, troubled: bool) -> u16 {
-        let draw = self.random.unit();
-        match method {
-            _ if draw < if troubled { 0.25 } else { 0.004 } => {
-                if draw < 0.003 {
-                    500
-                } else {
-                    503
+    /// How many events there are about, from `start_s` to `end_s` (seconds since 1970).
+    pub(crate) fn expected(&self, start_s: i64, end_s: i64) -> f64 {
+        self.rate * (end_s - start_s) as f64 * shop::busyness(start_s.midpoint(end_s))
+    }
+
+    /// The events from `start_s` to `end_s`, as NDJSON, at most `events_max` in each piece.
+    pub(crate) fn events(&self, start_s: i64, end_s: i64, events_max: usize) -> Vec<String> {
+        let (mut pieces, mut body, mut lines) = (Vec::new(), String::new(), 0);
+        let middle_s = start_s.midpoint(end_s);
+        let strength = self.incident.strength(middle_s);
+        for (index, endpoint) in (0..).zip(&self.endpoints) {
+            let mut random = Random::at(self.seed, [start_s.cast_unsigned(), index]);
+            for _ in 0..self.count(&mut random, endpoint, (start_s, end_s), strength) {
+                let second = (end_s - start_s) as f64 * random.unit();
+                let at = Timestamp::from_millisecond(start_s * 1_000 + (second * 1_000.0) as i64);
+                push_event(&mut body, &mut random, endpoint, at.unwrap_or_default(), strength);
+                lines += 1;
+                if lines == events_max {
+                    pieces.push(std::mem::take(&mut body));
+                    lines = 0;
                 }
             }
-            _ if draw > 0.975 => 404,
-            _ if draw > 0.965 => 401,
-            "POST" => 201,
-            "DELETE" => 204,
-            "GET" if draw > 0.88 => 304,
-            _ => 200,
         }
+        pieces.extend((!body.is_empty()).then_some(body));
+        pieces
+    }
+
+    fn count(&self, random: &mut Random, endpoint: &Endpoint, (start_s, end_s): (i64, i64), strength: f64) -> u32 {
+        if !self.incident.is_open(endpoint, start_s) {
+            return 0;
+        }
+        let retries = if endpoint.trouble.is_some_and(Trouble::is_retried) { 1.0 + RETRIES * strength } else { 1.0 };
+        let share = endpoint.weight / self.total_weight;
+        let drift = (1.0 + DRIFT * random.normal()).max(0.0);
+        random.poisson(self.expected(start_s, end_s) * share * retries * drift)
     }
 }
 
-fn in_trouble(seconds: f64) -> Option<&'static str> {
-    let turn = (seconds / INCIDENT_EVERY_SECONDS) as usize;
-    let late = seconds % INCIDENT_EVERY_SECONDS > INCIDENT_EVERY_SECONDS - INCIDENT_SECONDS;
-    late.then(|| INCIDENT_SERVICES[turn % INCIDENT_SERVICES.len()])
+/// Adds one request to an endpoint, while the incident has this strength.
+fn push_event(body: &mut String, random: &mut Random, endpoint: &Endpoint, at: Timestamp, strength: f64) {
+    let Endpoint { service, method, route, .. } = endpoint;
+    let (status, duration_ms) = answer(random, endpoint, shop::busyness(at.as_second()), strength);
+    // No name of the shop has a character that JSON escapes.
+    let _ = writeln!(
+        body,
+        r#"{{"service":"{service}","method":"{method}","route":"{route}","status":{status},"duration_ms":{duration_ms:.3},"timestamp":"{at:.3}"}}"#
+    );
 }
 
-/// SplitMix64: small, quick, and good enough to look like customers.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+/// The status of an answer and how long it took, in milliseconds.
+fn answer(random: &mut Random, endpoint: &Endpoint, busyness: f64, strength: f64) -> (u16, f64) {
+    let calm = Trouble { failing: 0.0, timeouts: 0.0, slower: 1.0 };
+    let trouble = endpoint.trouble.filter(|_| strength > 0.0).unwrap_or(calm);
+    let failing = random.unit() < trouble.failing * strength;
+    if failing && random.unit() < trouble.timeouts {
+        return (504, TIMEOUT_MS + 25.0 * (0.8 * random.normal()).exp());
     }
+    let (share, factor) = if endpoint.median_ms >= 160.0 && endpoint.sigma < 0.5 { SLOW_BANK } else { SLOW };
+    let slow_way = if random.unit() < share { factor } else { 1.0 };
+    let load = (1.0 + LOAD_SLOWS * (busyness - 1.0)) * (1.0 + (trouble.slower - 1.0) * strength * 0.55);
+    let spread = (endpoint.sigma * (1.0 + 0.25 * strength) * random.normal()).exp();
+    let status = if failing { 503 } else { status(random.unit(), endpoint) };
+    (status, endpoint.median_ms * load * slow_way * spread)
+}
 
-    /// Evenly from 0 to 1, without 1.
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// The normal distribution (Box and Muller).
-    fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
-        radius * (TAU * self.unit()).cos()
+/// The status of a request that the incident leaves alone.
+fn status(draw: f64, Endpoint { method, shares: [moved, refused, failed], .. }: &Endpoint) -> u16 {
+    match *method {
+        _ if draw < *failed => 500,
+        "POST" if draw < failed + refused => 422,
+        _ if draw < failed + refused => 404,
+        "GET" if draw < failed + refused + moved => 304,
+        _ if draw < failed + refused + moved => 303,
+        "POST" => 201,
+        "DELETE" => 204,
+        _ => 200,
     }
 }
 
@@ -180,41 +167,64 @@ impl Random {
 mod tests {
     use std::collections::HashMap;
 
-    use tally_model::{Method, RouteTemplate, Service};
-
     use super::*;
 
-    #[test]
-    fn every_endpoint_is_one_the_api_takes() {
-        for (service, method, route, median_ms) in ENDPOINTS {
-            assert!(Service::parse(service).is_ok() && Method::parse(method).is_ok(), "{service} {method}");
-            assert!(RouteTemplate::parse(route).is_ok() && median_ms > 0.0, "{route}");
-        }
+    const INCIDENT: Incident = Incident { start_s: 1_760_000_400 };
+
+    fn parsed(body: &str) -> Vec<Value> {
+        body.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn failed(events: &[Value]) -> f64 {
+        let failed = events.iter().filter(|event| event["status"].as_u64().unwrap() >= 500).count();
+        failed as f64 / events.len() as f64
     }
 
     #[test]
-    fn traffic_looks_like_traffic() {
-        let mut traffic = Traffic::new(7);
+    fn live_traffic_looks_like_traffic() {
         let (now, span) = (Timestamp::from_second(1_700_000_000).unwrap(), SignedDuration::from_secs(1));
-        let body = traffic.events(20_000, now, span, 1.0);
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        let mut errors = 0;
-        for line in body.lines() {
-            let event: Value = serde_json::from_str(line).unwrap();
-            *counts.entry(format!("{} {} {}", event["service"], event["method"], event["route"])).or_default() += 1;
-            errors += usize::from(event["status"].as_u64().unwrap() >= 500);
+        let events = parsed(&Traffic::new(7).events(20_000, now, span));
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for event in &events {
+            *counts.entry(event["route"].as_str().unwrap()).or_default() += 1;
             let at: Timestamp = event["timestamp"].as_str().unwrap().parse().unwrap();
             assert!(at <= now && at >= now - span - SignedDuration::from_millis(1));
             assert!(event["duration_ms"].as_f64().unwrap() > 0.0);
         }
-        assert_eq!(counts.len(), ENDPOINTS.len());
-        assert!(counts["\"web\" \"GET\" \"/\""] > 3_000, "the busiest leads");
-        assert!((20..400).contains(&errors), "{errors} errors");
+        assert!(counts.len() > 30 && counts["/assets/{file}"] > 2_000, "the busiest leads");
+        assert!((0.0..0.005).contains(&failed(&events)), "a good day");
     }
 
     #[test]
-    fn load_averages_near_the_rate() {
-        let mean: f64 = (0..3_600).map(|s| Traffic::busyness(f64::from(s))).sum::<f64>() / 3_600.0;
-        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+    fn the_past_can_be_made_again() {
+        let start_s = INCIDENT.start_s + 1_800;
+        let make = |seed| Past::new(seed, 10.0, INCIDENT).events(start_s, start_s + 300, 1_000);
+        let pieces = make(1);
+        assert_eq!(pieces, make(1));
+        assert_ne!(pieces, make(2));
+        assert!(pieces.iter().rev().skip(1).all(|piece| piece.lines().count() == 1_000));
+        let events = parsed(&pieces.concat());
+        let expected = Past::new(1, 10.0, INCIDENT).expected(start_s, start_s + 300);
+        assert!((events.len() as f64 / expected - 1.0).abs() < 0.15, "{} of {expected}", events.len());
+    }
+
+    #[test]
+    fn the_incident_is_a_timeout_of_charges_that_checkout_feels() {
+        let past = Past::new(1, 200.0, INCIDENT);
+        let at = |since_s: i64| {
+            parsed(&past.events(INCIDENT.start_s + since_s, INCIDENT.start_s + since_s + 300, 1_000_000).concat())
+        };
+        let of = |events: &[Value], route: &str| -> Vec<Value> {
+            events.iter().filter(|event| event["route"] == route && event["method"] == "POST").cloned().collect()
+        };
+        let (before, during) = (at(-600), at(2_400));
+        assert!(failed(&before) < 0.002 && failed(&during) > 5.0 * failed(&before));
+        let charges = of(&during, "/v1/charges");
+        assert!((0.25..0.45).contains(&failed(&charges)) && failed(&of(&during, "/v1/orders")) > 0.1);
+        let timeouts =
+            charges.iter().filter(|event| event["status"] == 504).map(|event| event["duration_ms"].as_f64().unwrap());
+        assert!(timeouts.clone().count() > 20 && timeouts.clone().all(|ms| (5_000.0..5_600.0).contains(&ms)));
+        assert!(charges.len() > of(&before, "/v1/charges").len() * 12 / 10, "clients try again");
+        assert!(of(&at(-30_000), "/v1/charges").is_empty(), "closed for a deploy: a true zero");
     }
 }
