@@ -11,6 +11,7 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
 target = $$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 bins = cargo build --release --workspace --bins
+npm_ci = cd dashboard && npm ci --no-audit --no-fund --loglevel=error
 
 # What builds images (docker or podman), what they are called, and where a push would go: IMAGES=registry.example/tally/
 DOCKER ?= docker
@@ -26,7 +27,7 @@ RELEASE ?= tally
 RELEASE_NAMESPACE ?= tally-release
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos lint prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
+.PHONY: help run demo test browser-test dashboard dashboard-check screenshots bench-dashboard chaos lint prerequisites page-prerequisites test-prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -35,13 +36,37 @@ run: prerequisites ## Run all of Tally, with its own Redis and PostgreSQL, until
 	$(bins)
 	@exec "$(target)/release/tally-servers" run --data "$(DATA)" --port "$(PORT)"
 
-demo: prerequisites ## Post lively traffic to a running Tally (PORT=8080)
+demo: prerequisites ## Tell a running Tally two days of a shop, then post its lively traffic (PORT=8080)
 	$(bins)
 	@exec "$(target)/release/tally" demo --to "http://127.0.0.1:$(PORT)"
 
-test: prerequisites ## Run every test, against real servers
+test: test-prerequisites ## Run every test, against real servers, and the dashboard's in a browser
 	cargo build --workspace --bins --tests
 	cargo test --workspace
+	@$(MAKE) --no-print-directory browser-test
+
+browser-test: test-prerequisites ## Run the dashboard's tests in a browser, against the programs as they are built (ONLY=overview)
+	cargo build --workspace --bins
+	$(npm_ci)
+	cd dashboard && TALLY_BINARIES="$(target)/debug" npx playwright test $(ONLY)
+
+dashboard: page-prerequisites ## Build the page from dashboard/src into dashboard/dist, which is committed
+	$(npm_ci)
+	cd dashboard && npm run build
+
+dashboard-check: page-prerequisites ## Check the page's types and units, and that dashboard/dist is what its source builds
+	$(npm_ci)
+	scripts/check-dashboard
+
+screenshots: test-prerequisites ## Write the pages' pictures to docs/images/dashboard
+	cargo build --release --workspace --bins
+	$(npm_ci)
+	cd dashboard && TALLY_BINARIES="$(target)/release" npm run screenshots
+
+bench-dashboard: test-prerequisites ## Measure the page: bytes, first figures, 5,000 endpoints; into docs/benchmarks/dashboard.md
+	cargo build --release --workspace --bins
+	$(npm_ci)
+	cd dashboard && TALLY_BINARIES="$(target)/release" npm run bench
 
 chaos: prerequisites ## Kill everything at random for long, then count (CHAOS_SECONDS=600)
 	cargo build --workspace --bins --tests
@@ -55,6 +80,12 @@ lint: prerequisites ## Check format, lints, licences and sources of dependencies
 
 prerequisites: ## Install what is missing (Debian and its kin), or name it
 	@scripts/install-prerequisites
+
+page-prerequisites:
+	@scripts/install-prerequisites page
+
+test-prerequisites:
+	@scripts/install-prerequisites tests
 
 rules-check: ## Test the alerts and parse the dashboards' PromQL with promtool
 	@scripts/check-rules
