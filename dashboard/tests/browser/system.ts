@@ -50,14 +50,15 @@ export class System {
     private readonly servers: ChildProcess,
   ) {}
 
-  /** Starts an empty one and waits until it is ready. */
-  static async start(): Promise<System> {
+  /** Starts an empty one with these settings and waits until it is ready. It keeps reports in its own directory. */
+  static async start(settings: Record<string, string> = {}): Promise<System> {
     const data = await mkdtemp(join(tmpdir(), 'tally-browser-'));
     // PostgreSQL does not run as root: its account has to get in.
     await chmod(data, 0o755);
     const port = await freePort();
     const args = ['run', '--data', join(data, 'run'), '--port', String(port)];
-    const servers = spawn(join(BINARIES, 'tally-servers'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, TALLY_REPORTS_DIR: join(data, 'reports'), ...settings };
+    const servers = spawn(join(BINARIES, 'tally-servers'), args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     const system = new System(`http://127.0.0.1:${port}`, data, servers);
     await system.ready();
     return system;
@@ -94,6 +95,12 @@ export class System {
 /** Tells a Tally the history of the demo's shop, and waits until it is counted. */
 export async function tellHistory(url: string, span: string, rate: number): Promise<void> {
   const args = ['demo', '--to', url, '--history', span, '--rate', String(rate), '--history-only'];
+  await run(join(BINARIES, 'tally'), args, { timeout: HISTORY_MS });
+}
+
+/** Posts the demo's live traffic for a while. */
+export async function live(url: string, rate: number, seconds: number): Promise<void> {
+  const args = ['demo', '--to', url, '--history', '0', '--rate', String(rate), '--seconds', String(seconds)];
   await run(join(BINARIES, 'tally'), args, { timeout: HISTORY_MS });
 }
 

@@ -43,6 +43,10 @@ export function makePoll(url: string, poll: string, title: string, options: stri
   return send(url, 'PUT', `/v1/polls/${poll}`, JSON.stringify({ title, options }), 'application/json');
 }
 
+export function makeReport(url: string, from: string, to: string, service?: string): Promise<void> {
+  return send(url, 'POST', '/v1/reports', JSON.stringify({ from, to, service }), 'application/json');
+}
+
 export interface Accounting {
   counted_through: string | null;
   accepted: number;
