@@ -19,6 +19,7 @@ mod part;
 mod post;
 mod progress;
 mod random;
+mod reader;
 mod report;
 mod shift;
 mod shop;
