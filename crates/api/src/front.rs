@@ -35,8 +35,6 @@ pub(crate) struct Front {
     pub(crate) changes: Changes,
     pub(crate) live: Live,
     pub(crate) downloads: Downloads,
-    /// Name of the script that the embedded page loads, if one is embedded.
-    pub(crate) page: Option<String>,
     pub(crate) shared_answers: SharedAnswers,
     pub(crate) shelf: Shelf,
     pub(crate) report_turn: Turn,
@@ -56,7 +54,6 @@ impl Front {
             changes: Changes::new(),
             live: Live::new(),
             downloads: Downloads::new(),
-            page: None,
             shared_answers: SharedAnswers::default(),
             shelf,
             report_turn: Turn::new(),

@@ -8,6 +8,7 @@ use super::health::{Consumers, Light, Place};
 use super::rates::Speed;
 use super::sight::Sight;
 use crate::front::Front;
+use crate::pages::assets;
 use crate::reads::rfc3339_ms;
 
 /// Most services that are named for a halted shard.
@@ -16,9 +17,9 @@ const SERVICES_MAX: usize = 5;
 #[derive(Serialize)]
 struct State<'a> {
     at: String,
-    version: u64,
+    version: &'static str,
     /// The script that the page of this process loads: a page with another one should be loaded again.
-    page: Option<&'a str>,
+    page: &'a str,
     counted_through: Option<String>,
     accepted: Option<u64>,
     counted: Option<u64>,
@@ -51,8 +52,8 @@ pub(super) async fn event(front: &Front, sight: &Sight, speed: &Speed) -> Bytes 
     let books = sight.books();
     let state = State {
         at: rfc3339_ms(sight.at_ms),
-        version: sight.version,
-        page: front.page.as_deref(),
+        version: env!("CARGO_PKG_VERSION"),
+        page: assets::page_name(),
         counted_through: sight.counted_through_ms().map(rfc3339_ms),
         accepted: books.as_ref().map(|books| books.accepted),
         counted: books.as_ref().map(|books| books.counted),

@@ -50,11 +50,11 @@ pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result
     Ok(HttpResponse::Ok().json(Answer { counted_through, books: sum(&shards), shards }))
 }
 
-/// The books of all shards together.
+/// The books of all shards together, as they are now.
 ///
 /// # Errors
 /// 503 without PostgreSQL or Redis.
-pub(crate) async fn books(front: &Front) -> Result<Books, Problem> {
+pub(crate) async fn books_now(front: &Front) -> Result<Books, Problem> {
     Ok(sum(&shards(front).await?))
 }
 

@@ -40,7 +40,7 @@ fn is_relative(parameters: &Parameters) -> bool {
 
 /// A unit that is still running ends with the minute: with this one, or that in which the window ends as it was asked for.
 /// Otherwise a rate would be spread over time that has not come yet.
-fn until_now(pieces: Pieces, asked: Window, now_ms: i64) -> Pieces {
+pub(crate) fn until_now(pieces: Pieces, asked: Window, now_ms: i64) -> Pieces {
     let now_s = ceil_s(now_ms);
     let unit_s = pieces.last_level().floor(pieces.window().to_s - 1);
     if (unit_s..pieces.window().to_s).contains(&now_s) {

@@ -113,7 +113,7 @@ impl Report {
             services: services(&endpoints),
             marks: marks(&series, before_series.as_ref()),
             step_s: (asking.cut.level != Level::Month).then_some(asking.cut.step_s),
-            books: accounting::books(front).await.ok(),
+            books: accounting::books_now(front).await.ok(),
             window,
             counted_through_ms,
             made_ms,
