@@ -9,6 +9,7 @@ mod counting;
 mod database_faults;
 mod poison;
 mod redis_faults;
+mod redrive;
 mod restore;
 
 mod commands;
