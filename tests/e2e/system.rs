@@ -125,9 +125,10 @@ impl System {
         }
     }
 
-    /// GET of a JSON document that must be there.
+    /// GET of a JSON document that must be there, made after it was asked for: what is kept may be a second old.
     pub(crate) async fn read(&self, path: &str) -> Value {
-        let answer = self.http.get(format!("{}{path}", self.base)).send().await.unwrap();
+        let request = self.http.get(format!("{}{path}", self.base)).header("Cache-Control", "no-cache");
+        let answer = request.send().await.unwrap();
         let status = answer.status();
         let body: Value = answer.json().await.unwrap();
         assert!(status.is_success(), "GET {path}: {status} {body}");

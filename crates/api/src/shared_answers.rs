@@ -128,6 +128,7 @@ async fn share(
     let gzip_wanted = accepts_gzip(&request);
     let asks = matches!(*request.method(), Method::GET | Method::HEAD);
     let Some(front) = front.filter(|_| asks) else { return Ok(next.call(request).await?.map_into_boxed_body()) };
+    let keep = if wants_new(&request) { Keep::WhileAsked } else { keep };
     let arrived = Instant::now();
     let question = request.uri().to_string();
     let slot = front.shared_answers.slot(&question);
@@ -237,6 +238,12 @@ fn gzip(body: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::default());
     encoder.write_all(body).ok()?;
     encoder.finish().ok().map(Bytes::from)
+}
+
+/// Whether the client wants no kept answer (`Cache-Control: no-cache`): it may have seen a commit that we have not.
+fn wants_new(request: &ServiceRequest) -> bool {
+    let said = request.headers().get_all(header::CACHE_CONTROL).filter_map(|value| value.to_str().ok());
+    said.flat_map(|value| value.split(',')).any(|word| word.trim().eq_ignore_ascii_case("no-cache"))
 }
 
 /// Who says nothing of encodings gets none.
@@ -366,6 +373,16 @@ mod tests {
         let mut plain = Vec::new();
         std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&first[..]), &mut plain).unwrap();
         assert_eq!(plain, body.body);
+    }
+
+    #[test]
+    fn who_wants_a_new_answer_says_so() {
+        let said =
+            |words: &str| actix_web::test::TestRequest::get().insert_header((header::CACHE_CONTROL, words.to_owned()));
+        assert!(
+            wants_new(&said("no-cache").to_srv_request()) && wants_new(&said("max-age=0, No-Cache").to_srv_request())
+        );
+        assert!(!wants_new(&said("max-age=60").to_srv_request()));
     }
 
     #[test]
