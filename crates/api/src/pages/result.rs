@@ -12,7 +12,7 @@ use crate::pages::trouble::{Trouble, linkable};
 use crate::pages::{rendered, standing};
 use crate::polls;
 use crate::problem::Problem;
-use crate::reads::{rfc3339_ms, unavailable};
+use crate::reads::unavailable;
 
 #[derive(Template)]
 #[template(path = "result.html")]
@@ -24,30 +24,25 @@ struct Page<'a> {
     lead: String,
     rows: Vec<Row>,
     total: String,
-    as_of: Option<Time>,
+    as_of: Option<String>,
 }
 
 /// The vote that this browser was just led here for.
 struct Mine {
     option: String,
-    shown: String,
     counted: bool,
+    /// When it went into the log, by Redis's clock, which also says how far everything is counted; only while it waits.
+    received_ms: Option<i64>,
 }
 
 struct Row {
     option: String,
-    shown: String,
     mine: bool,
     votes: String,
     share: String,
     has_unit: bool,
     width: String,
     less: bool,
-}
-
-struct Time {
-    datetime: String,
-    shown: String,
 }
 
 /// What the form's answer put into the address. What else stands there is passed over: links are shared and decorated.
@@ -89,7 +84,7 @@ async fn page<'a>(front: &Front, poll: &'a Poll, asked: Option<&Asked>) -> Resul
         title: poll.title.as_deref().unwrap_or(&poll.name),
         lead: standing::lead(&votes),
         rows: rows(&votes, total, mine.as_ref()),
-        total: standing::counted(total),
+        total: format!("{}, each counted once", standing::counted(total)),
         as_of: counted_through_ms.map(time),
         mine,
     })
@@ -103,7 +98,15 @@ async fn mine(front: &Front, poll: &Poll, asked: &Asked) -> Result<Option<Mine>,
     let shard = Shard::of_poll(&poll.name, front.config.shards);
     let positions = front.store()?.positions().await.map_err(unavailable)?;
     let counted = positions.iter().any(|row| row.shard == shard && row.position() >= at);
-    Ok(Some(Mine { option: option.clone(), shown: standing::shown(option), counted }))
+    let received_ms = if counted { None } else { stamp_ms(front, shard, at).await };
+    Ok(Some(Mine { option: option.clone(), counted, received_ms }))
+}
+
+/// What the entry itself says; without Redis nobody knows, and the page just does not turn by itself.
+async fn stamp_ms(front: &Front, shard: Shard, at: Position) -> Option<i64> {
+    let before = Position::new(at.epoch, at.seq.checked_sub(1)?);
+    let entry = front.redis().ok()?.log.first_after(shard, before).await.ok()??;
+    (entry.position == at).then_some(entry.stamp_ms)
 }
 
 fn rows(votes: &[(String, i64)], total: i64, mine: Option<&Mine>) -> Vec<Row> {
@@ -111,7 +114,6 @@ fn rows(votes: &[(String, i64)], total: i64, mine: Option<&Mine>) -> Vec<Row> {
     let row = |(option, votes): &(String, i64)| {
         let share = standing::share(*votes, total);
         Row {
-            shown: standing::shown(option),
             mine: mine.is_some_and(|mine| mine.option == *option),
             votes: standing::grouped(*votes),
             has_unit: share.is_some(),
@@ -125,7 +127,7 @@ fn rows(votes: &[(String, i64)], total: i64, mine: Option<&Mine>) -> Vec<Row> {
 }
 
 /// In UTC: a page without a script cannot know the reader's zone.
-fn time(at_ms: i64) -> Time {
+fn time(at_ms: i64) -> String {
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
-    Time { datetime: rfc3339_ms(at_ms), shown: at.strftime("%H:%M:%S UTC").to_string() }
+    at.strftime("%H:%M:%S UTC").to_string()
 }

@@ -12,7 +12,7 @@ use crate::ingest::{Accepted, body};
 use crate::pages::assets::{self, Entry};
 use crate::pages::trouble::{Again, Trouble, linkable};
 use crate::pages::voter::Voter;
-use crate::pages::{rendered, same_site, standing};
+use crate::pages::{rendered, same_site};
 use crate::polls::DEFAULT_POLL;
 use crate::problem::{Kind, Problem};
 
@@ -28,12 +28,7 @@ struct Page<'a> {
     poll: &'a str,
     title: &'a str,
     once: String,
-    choices: Vec<Choice<'a>>,
-}
-
-struct Choice<'a> {
-    option: &'a str,
-    shown: String,
+    options: &'a [String],
 }
 
 /// The form of the poll `default`.
@@ -54,13 +49,12 @@ pub(crate) async fn get(
 async fn form(front: &Front, poll: &str, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
     let trouble = |problem| Trouble::looking(problem, linkable(poll), request.path());
     let known = front.polls.find(front, poll).await.map_err(trouble)?;
-    let choices = known.options.iter().map(|option| Choice { option, shown: standing::shown(option) });
     let page = Page {
         entry: assets::vote_entry(),
         poll: &known.name,
         title: known.title.as_deref().unwrap_or(&known.name),
         once: Uuid::new_v4().simple().to_string(),
-        choices: choices.collect(),
+        options: &known.options,
     };
     let mut answer = HttpResponse::Ok();
     answer.cookie(Voter::of(request).cookie(request, front.config.trust_forwarded));
