@@ -88,15 +88,19 @@ fn ratio(figures: &Figures) -> Option<f64> {
     Bucket { requests: figures.requests, errors: figures.status[4], ..Bucket::default() }.ratio()
 }
 
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // shown
 fn more_errors(figures: &Figures, before: Option<&Figures>) -> u64 {
-    let expected = before.and_then(ratio).unwrap_or(0.0) * figures.requests as f64;
-    (figures.status[4] as f64 - expected).round().max(0.0) as u64
+    beyond(figures.status[4], figures.requests, before.and_then(ratio).unwrap_or(0.0))
+}
+
+/// Failures beyond those that `ratio_before` of the requests would have been.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // shown
+pub(crate) fn beyond(errors: u64, requests: u64, ratio_before: f64) -> u64 {
+    (errors as f64 - ratio_before * requests as f64).round().max(0.0) as u64
 }
 
 /// The step with the highest error ratio, of those that had requests to speak of.
 #[allow(clippy::cast_precision_loss)]
-fn peak(steps: &[Bucket]) -> Option<Bucket> {
+pub(crate) fn peak(steps: &[Bucket]) -> Option<Bucket> {
     let requests: u64 = steps.iter().map(|step| step.requests).sum();
     let least = requests as f64 / steps.len().max(1) as f64 * PEAK_REQUESTS_SHARE;
     let busy = steps.iter().copied().filter(|step| step.requests as f64 >= least);

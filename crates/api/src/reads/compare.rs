@@ -13,6 +13,9 @@ use crate::reads::rfc3339_s;
 const SHIFTS: [(&str, i64); 4] = [("24h", 86_400), ("7d", 7 * 86_400), ("28d", 28 * 86_400), ("364d", 364 * 86_400)];
 /// By how much the two windows may differ in length, as a share: what is older is kept in coarser units.
 const DIFFERENCE_MAX: f64 = 0.05;
+/// Longest windows, in seconds, that are compared with each of [`SHIFTS`] where nobody chooses; a bound may have been rounded by a
+/// minute.
+const FITTING_S: [i64; 4] = [86_460, 7 * 86_400 + 60, 31 * 86_400 + 60, i64::MAX];
 
 /// How much earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,18 @@ impl Shift {
         let names = SHIFTS.map(|shift| shift.0).join(", ");
         let known = known.ok_or_else(|| Problem::parameter("compare", format!("expected one of {names}")))?;
         Ok(Some(Self { name: known.0, seconds: known.1 }))
+    }
+
+    /// The shift for a window of `seconds` when nobody chooses: the day before, the week before, and beyond that whole weeks.
+    pub(crate) fn fitting(seconds: i64) -> Self {
+        let fits = |index: &usize| seconds <= FITTING_S[*index];
+        let (name, seconds) = SHIFTS[(0..SHIFTS.len()).find(fits).unwrap_or(SHIFTS.len() - 1)];
+        Self { name, seconds }
+    }
+
+    /// What it is called in answers: `24h`.
+    pub(crate) const fn name(self) -> &'static str {
+        self.name
     }
 }
 

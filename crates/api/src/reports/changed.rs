@@ -1,34 +1,26 @@
 //! What got worse, the worst first: failures beyond the compared period, then slowness.
 
-use serde::Serialize;
 use tally_model::{EndpointId, EndpointName};
 
+use crate::reads::changed::beyond;
+use crate::reads::marks::Bucket;
 use crate::reports::numbers::{quantile_change, ratio_change};
 use crate::reports::report::{Measured, Row};
-use crate::reports::series::{Series, Step};
 
 /// Most endpoints that are pointed at.
 const CHANGED_MAX: usize = 5;
-/// A step with fewer requests is no peak.
-const PEAK_REQUESTS_MIN: u64 = 20;
 
 /// An endpoint to look at.
 #[derive(Debug, Clone)]
 pub(crate) struct Changed {
     pub(crate) id: EndpointId,
     pub(crate) name: EndpointName,
-    /// Failures (5xx) beyond those of the compared period; without one, all of them.
+    /// Failures (5xx) beyond those that the error ratio of before would have given; without a before, all of them.
     pub(crate) more_errors: u64,
     pub(crate) now: Measured,
     pub(crate) before: Option<Measured>,
-    pub(crate) peak: Option<Peak>,
-}
-
-/// When most of its requests failed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Peak {
-    pub(crate) at_s: i64,
-    pub(crate) error_ratio: f64,
+    /// The step in which most of its requests failed.
+    pub(crate) peak: Option<Bucket>,
 }
 
 /// The endpoints that changed most for the worse. With nothing to compare with, those that failed most.
@@ -50,8 +42,8 @@ pub(crate) fn most(rows: &[Row], compared: bool) -> Vec<Changed> {
 /// An endpoint with its rank, failures before slowness, and its failures beyond those of before; none if it is well.
 fn judged(row: &Row, compared: bool) -> Option<((i32, f64), &Row, u64)> {
     let errors = row.now.shown.errors;
-    let earlier = row.before.as_ref().map_or(0, |before| before.shown.errors);
-    let more_errors = errors.saturating_sub(earlier);
+    let ratio_before = row.before.as_ref().map_or(0.0, |before| before.shown.error_ratio);
+    let more_errors = beyond(errors, row.now.shown.requests, ratio_before);
     let fails = if compared { more_errors > 0 && is_failing_more(row) } else { errors > 0 };
     let rank = match (fails, slower(row)) {
         (true, _) => (1, more_errors as f64),
@@ -71,13 +63,6 @@ fn is_failing_more(row: &Row) -> bool {
 fn slower(row: &Row) -> Option<f64> {
     let (now, before) = (row.now.shown.duration_ms.p99?, row.before.as_ref()?.shown.duration_ms.p99?);
     quantile_change(Some(now), Some(before), row.now.shown.requests).worse.then(|| now / before)
-}
-
-/// The step with the highest error ratio; none without errors.
-pub(crate) fn peak(series: &Series) -> Option<Peak> {
-    let telling = series.steps.iter().filter(|step| step.requests >= PEAK_REQUESTS_MIN && step.errors() > 0);
-    let worst = telling.max_by(|a, b| Step::error_ratio(a).total_cmp(&Step::error_ratio(b)))?;
-    Some(Peak { at_s: worst.start_s, error_ratio: worst.error_ratio() })
 }
 
 #[cfg(test)]
@@ -113,7 +98,7 @@ mod tests {
         ];
         let found = most(&rows, true);
         let found: Vec<_> = found.iter().map(|one| (one.name.route.as_ref(), one.more_errors)).collect();
-        assert_eq!(found, [("/new", 100), ("/failing-more", 89), ("/failing", 29), ("/slow", 0)]);
+        assert_eq!(found, [("/new", 100), ("/failing-more", 88), ("/failing", 29), ("/slow", 0)]);
     }
 
     #[test]

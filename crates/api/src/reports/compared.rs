@@ -1,42 +1,33 @@
 //! The period that a report is compared with: the same clock time before, of the same length, or none.
 
-use tally_model::{Level, Pieces, Window};
+use tally_model::{Pieces, Window};
 use tally_store::Floors;
 
-const DAY_S: i64 = 86_400;
-/// How far back the compared period lies, by the longest window that it serves: the day before, the week before, and beyond
-/// that whole weeks, so that weekdays meet weekdays. The second is what it is called.
-const SHIFTS: [(i64, i64, &str); 4] = [
-    (DAY_S, DAY_S, "the day before"),
-    (7 * DAY_S, 7 * DAY_S, "the week before"),
-    (31 * DAY_S, 28 * DAY_S, "four weeks before"),
-    (i64::MAX, 364 * DAY_S, "a year (52 weeks) before"),
-];
-/// Lengths may differ by one in so many, where only coarser units are kept.
-const LENGTHS_DIFFER_MAX: i64 = 50;
+use crate::reads::compare::{self, Shift};
 
 /// A period of the past.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Compared {
     pub(crate) pieces: Pieces,
-    pub(crate) shift_s: i64,
-    /// What it is called: `the day before`.
-    pub(crate) called: &'static str,
+    pub(crate) shift: Shift,
 }
 
 impl Compared {
     /// The period to compare `window` with; none before counting began, or where no units of fitting length are kept.
     pub(crate) fn with(window: Window, floors: Floors, first_s: Option<i64>) -> Option<Self> {
-        // A bound may have been rounded by a minute.
-        let (_, shift_s, called) =
-            SHIFTS.into_iter().find(|(longest_s, ..)| window.seconds() <= longest_s.saturating_add(60))?;
-        let earlier = Window { from_s: window.from_s - shift_s, to_s: window.to_s - shift_s };
-        let pieces = earlier.pieces(|level| floors.of(level));
-        let found = pieces.window();
-        let kept = pieces.iter().all(|(level, piece)| level == Level::Month || floors.of(level) <= piece.from_s);
-        let begun = first_s.is_some_and(|first_s| first_s <= found.from_s);
-        let alike = (found.seconds() - window.seconds()).abs() <= window.seconds() / LENGTHS_DIFFER_MAX;
-        (kept && begun && alike).then_some(Self { pieces, shift_s, called })
+        let shift = Shift::fitting(window.seconds());
+        let pieces = compare::Compared::of(window, shift, floors, first_s).pieces?;
+        Some(Self { pieces, shift })
+    }
+
+    /// What it is called: `the day before`.
+    pub(crate) fn called(&self) -> &'static str {
+        match self.shift.name() {
+            "24h" => "the day before",
+            "7d" => "the week before",
+            "28d" => "four weeks before",
+            _ => "a year (52 weeks) before",
+        }
     }
 }
 
@@ -54,7 +45,7 @@ mod tests {
         let window = Window { from_s: s(from), to_s: s(to) };
         let found = Compared::with(window, floors, Some(s(first)))?;
         assert_eq!(found.pieces.window().seconds(), window.seconds());
-        Some((jiff::Timestamp::from_second(found.pieces.window().from_s).unwrap().to_string(), found.called))
+        Some((jiff::Timestamp::from_second(found.pieces.window().from_s).unwrap().to_string(), found.called()))
     }
 
     #[test]

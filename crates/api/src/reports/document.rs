@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::problem::{Kind, Problem};
+use crate::reads::marks::Bucket;
 use crate::reads::{rfc3339_ms, rfc3339_s};
 use crate::reports::PROMISE;
 use crate::reports::changed::Changed;
 use crate::reports::charts::distribution;
 use crate::reports::report::{Measured, Report, Row};
-use crate::reports::series::{Mark, Series, Step};
+use crate::reports::series::{Series, Step};
 
 /// The document.
 ///
@@ -28,8 +29,8 @@ pub(crate) fn json(report: &Report) -> Result<String, Problem> {
         "counted_through": report.counted_through_ms.map(rfc3339_ms),
         "made_at": rfc3339_ms(report.made_ms),
         "compare": report.compared.as_ref().map(|compared| json!({
-            "by": format!("{}h", compared.shift_s / 3_600),
-            "called": compared.called,
+            "by": compared.shift.name(),
+            "called": compared.called(),
             "from": rfc3339_s(compared.pieces.window().from_s),
             "to": rfc3339_s(compared.pieces.window().to_s),
         })),
@@ -41,7 +42,7 @@ pub(crate) fn json(report: &Report) -> Result<String, Problem> {
         "step_seconds": report.step_s,
         "series": columns(&report.series),
         "before_series": report.before_series.as_ref().map(columns),
-        "marks": report.marks.iter().map(mark).collect::<Vec<_>>(),
+        "marks": report.marks,
         "distribution": distribution::bars(&report.total),
         "before_distribution": report.before.as_ref().map(distribution::bars),
         "endpoints": report.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
@@ -52,13 +53,7 @@ pub(crate) fn json(report: &Report) -> Result<String, Problem> {
 }
 
 fn measured(measured: &Measured) -> Value {
-    let mut value = serde_json::to_value(measured).unwrap_or_default();
-    value["status"] = classes(measured.status);
-    value
-}
-
-fn classes(status: [u64; 5]) -> Value {
-    json!({"1xx": status[0], "2xx": status[1], "3xx": status[2], "4xx": status[3], "5xx": status[4]})
+    serde_json::to_value(measured).unwrap_or_default()
 }
 
 fn endpoint(row: &Row) -> Value {
@@ -81,15 +76,11 @@ fn changed(one: &Changed) -> Value {
         "more_errors": one.more_errors,
         "error_ratio": one.now.shown.error_ratio,
         "before_error_ratio": before.map(|before| before.error_ratio),
-        "peak_error_ratio": one.peak.map(|peak| peak.error_ratio),
-        "peak_s": one.peak.map(|peak| peak.at_s),
+        "peak_error_ratio": one.peak.and_then(Bucket::ratio),
+        "peak_s": one.peak.map(|peak| peak.start_s),
         "p99": one.now.shown.duration_ms.p99,
         "before_p99": before.and_then(|before| before.duration_ms.p99),
     })
-}
-
-fn mark(mark: &Mark) -> Value {
-    json!({"from_s": mark.from_s, "to_s": mark.to_s, "factor": mark.factor, "error_ratio": mark.error_ratio})
 }
 
 /// Columns of equal length, a step without requests included.

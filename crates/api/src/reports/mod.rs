@@ -7,7 +7,6 @@
 mod changed;
 mod charts;
 mod compared;
-mod cut;
 mod document;
 pub(crate) mod kept;
 mod name;

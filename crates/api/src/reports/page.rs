@@ -9,6 +9,7 @@ use crate::problem::{Kind, Problem};
 use crate::reads::accounting::Books;
 use crate::reports::changed::Changed;
 use crate::reports::charts::{self, Chart};
+use crate::reports::compared::Compared;
 use crate::reports::numbers::{
     Amount, Change, count, count_change, duration, exact, percent, quantile_change, ratio_change, share,
 };
@@ -115,7 +116,7 @@ pub(crate) fn html(report: &Report) -> Result<String, Problem> {
             "No request failed."
         },
         changed: report.changed.iter().map(|one| pointed(one, report.window.seconds())).collect(),
-        compared: compared.map(|compared| compared.called),
+        compared: compared.map(Compared::called),
         rate: charts::rate(&report.series, before_series, &report.marks),
         latency: charts::latency(&report.series, before_series),
         distribution: charts::distribution(&report.total, report.before.as_ref()),
@@ -143,7 +144,7 @@ fn subtitle(report: &Report) -> String {
     let made = times::to_the_minute(report.made_ms.div_euclid(1_000));
     let compared = report.compared.as_ref().map_or("not compared with anything earlier".to_owned(), |compared| {
         let window = compared.pieces.window();
-        format!("compared with {}: {}", compared.called, times::window(window.from_s, window.to_s))
+        format!("compared with {}: {}", compared.called(), times::window(window.from_s, window.to_s))
     });
     format!("{length}, {compared}. Made {made}.")
 }
@@ -223,7 +224,9 @@ fn pointed(one: &Changed, span_s: i64) -> Pointed {
     let more = if before.is_some() { "more failures" } else { "failures" };
     let what = if failing { format!("▲ {} {more}", exact(one.more_errors)) } else { format!("▲ {p99}") };
     let peak = one.peak.filter(|_| failing);
-    let peak = peak.map(|peak| format!("peak {} at {}", percent(peak.error_ratio), times::within(span_s, peak.at_s)));
+    let peak = peak.map(|peak| {
+        format!("peak {} at {}", percent(peak.ratio().unwrap_or_default()), times::within(span_s, peak.start_s))
+    });
     let more = if failing { [Some(ratio), peak, Some(p99)] } else { [Some(ratio), None, None] };
     Pointed {
         id: one.id.to_string(),
@@ -314,7 +317,7 @@ fn covers(report: &Report) -> Vec<(&'static str, String)> {
         "nothing: counting had not begun, or it is no longer kept as finely".to_owned(),
         |compared| {
             let earlier = compared.pieces.window();
-            format!("{}, {}", compared.called, window(earlier.from_s, earlier.to_s))
+            format!("{}, {}", compared.called(), window(earlier.from_s, earlier.to_s))
         },
     );
     let counted = report.counted_through_ms.map_or("not known".to_owned(), |through_ms| {

@@ -4,11 +4,12 @@ use tally_model::{EndpointName, Sketch, Window};
 use tally_store::{EndpointFigures, Figures, Floors};
 
 use super::*;
+use crate::reads::cut::Cut;
+use crate::reads::marks::marks;
 use crate::reports::changed;
 use crate::reports::compared::Compared;
-use crate::reports::cut::Cut;
 use crate::reports::report::rows;
-use crate::reports::series::{Series, marks};
+use crate::reports::series::{Series, buckets, steps};
 
 const NAMES: [(&str, &str, &str); 6] = [
     ("storefront", "GET", "/assets/{file}"),
@@ -58,20 +59,23 @@ fn endpoints(bad_day: bool) -> Vec<EndpointFigures> {
 }
 
 fn series(cut: Cut, later_s: i64, bad_day: bool) -> Series {
-    let whole = |index: i64| {
+    let starts = cut.starts(i64::MAX - 1);
+    let whole = |(index, start_s): (usize, &i64)| {
         let mut figures = Figures::default();
-        (0..NAMES.len()).for_each(|endpoint| figures.add(&step(endpoint, index, bad_day)));
-        (cut.window.from_s + index * cut.step_s, figures)
+        // Steps are half as long as those of the endpoints.
+        (0..NAMES.len()).for_each(|endpoint| figures.add(&step(endpoint, index as i64 / 2, bad_day)));
+        (*start_s, figures)
     };
-    cut.series((0..144).map(whole).collect(), later_s)
+    let points = cut.points(starts.iter().enumerate().map(whole).collect(), TO_S);
+    Series { counted_through_s: None, steps: steps(&points, later_s, i64::MAX) }
 }
 
 fn report() -> Report {
     let window = Window { from_s: FROM_S, to_s: TO_S };
-    let cut = Cut::of(window, ALL, TO_S + 60);
+    let cut = Cut::drawn(window, window.seconds(), ALL);
     let compared = Compared::with(window, ALL, Some(0));
     let (found, earlier) = (endpoints(true), endpoints(false));
-    let (now, before) = (series(cut, 0, true), series(cut.earlier(86_400), 86_400, false));
+    let (now, before) = (series(cut, 0, true), series(cut.earlier(86_400, ALL).unwrap(), 86_400, false));
     let rows = rows(&found, Some(&earlier), window.seconds());
     let sum = |all: &[EndpointFigures]| {
         let mut sum = Figures::default();
@@ -91,8 +95,8 @@ fn report() -> Report {
         services: 6,
         changed: changed::most(&rows, true),
         endpoints: rows,
-        step_s: Some(cut.step_s),
-        marks: marks(&now, Some(&before)),
+        step_s: cut.step_s,
+        marks: marks(&buckets(&now.steps), Some(&buckets(&before.steps))),
         series: now,
         before_series: Some(before),
         books: Some(Books {

@@ -9,13 +9,15 @@ use tally_store::{EndpointFigures, EndpointQuery, Figures, Floors, Store};
 use crate::front::{Front, now_ms};
 use crate::problem::Problem;
 use crate::reads::accounting::{self, Books};
+use crate::reads::changed::peak;
+use crate::reads::cut::Cut;
 use crate::reads::figures::Shown;
+use crate::reads::marks::{Mark, marks};
 use crate::reads::{span, unavailable};
 use crate::reports::changed::{self, Changed};
 use crate::reports::compared::Compared;
-use crate::reports::cut::Cut;
 use crate::reports::question::Question;
-use crate::reports::series::{Mark, Series, marks};
+use crate::reports::series::{Series, Step, buckets, steps};
 use crate::reports::times;
 
 /// What is counted this late is behind, and charts show where; less is the time that counting takes.
@@ -93,26 +95,30 @@ impl Report {
             Some(compared) => Some(store.endpoints(&query(compared.pieces.clone())).await.map_err(unavailable)?),
             None => None,
         };
-        let asking =
-            Asking { store, cut: Cut::of(window, floors, made_ms / 1_000), service: question.service.as_deref() };
+        let asking = Asking {
+            store,
+            cut: Cut::drawn(window, window.seconds(), floors),
+            floors,
+            service: question.service.as_deref(),
+            now_s: made_ms.div_euclid(1_000),
+        };
         let behind_ms = counted_through_ms.filter(|through_ms| through_ms + BEHIND_MS < made_ms);
-        let series = Series { counted_through_s: behind_ms.map(|ms| ms / 1_000), ..asking.series(0).await? };
-        let before_series = asking.before_series(compared.as_ref(), floors).await?;
+        let steps = asking.steps().await?;
+        let before_steps = asking.before_steps(compared.as_ref(), steps.len()).await?;
         let total = sum(&found);
         let before = earlier.as_deref().map(sum);
         let endpoints = rows(&found, earlier.as_deref(), window.seconds());
         let mut changed = changed::most(&endpoints, compared.is_some());
         for one in &mut changed {
-            let steps = asking.of_endpoint(one.id).await?;
-            one.peak = changed::peak(&steps);
+            one.peak = peak(&buckets(&asking.of_endpoint(one.id).await?));
         }
         Ok(Self {
             level: pieces.level(),
             service: question.service.clone(),
             daily: question.daily,
             services: services(&endpoints),
-            marks: marks(&series, before_series.as_ref()),
-            step_s: (asking.cut.level != Level::Month).then_some(asking.cut.step_s),
+            marks: marks(&buckets(&steps), before_steps.as_deref().map(buckets).as_deref()),
+            step_s: asking.cut.step_s,
             books: accounting::books_now(front).await.ok(),
             window,
             counted_through_ms,
@@ -122,8 +128,8 @@ impl Report {
             before,
             endpoints,
             changed,
-            series,
-            before_series,
+            before_series: before_steps.map(|steps| Series { counted_through_s: None, steps }),
+            series: Series { counted_through_s: behind_ms.map(|ms| ms / 1_000), steps },
         })
     }
 
@@ -149,31 +155,43 @@ pub(crate) fn title(window: Window, service: Option<&str>) -> String {
 struct Asking<'a> {
     store: &'a Store,
     cut: Cut,
+    floors: Floors,
     service: Option<&'a str>,
+    now_s: i64,
 }
 
 impl Asking<'_> {
-    /// The series of everything asked for, `shift_s` earlier, in the times of this window.
-    async fn series(&self, shift_s: i64) -> Result<Series, Problem> {
-        let Cut { window, level, step_s } = self.cut.earlier(shift_s);
-        let found = self.store.total_series(window, level, step_s, self.service).await.map_err(unavailable)?;
-        Ok(self.cut.earlier(shift_s).series(found, shift_s))
+    /// The steps of everything asked for.
+    async fn steps(&self) -> Result<Vec<Step>, Problem> {
+        let found = self.total(self.cut).await?;
+        Ok(steps(&self.cut.points(found, self.now_s), 0, self.running_s()))
     }
 
-    /// None where the units of this cut are not kept that far back; months cannot be shifted by days.
-    async fn before_series(&self, compared: Option<&Compared>, floors: Floors) -> Result<Option<Series>, Problem> {
-        let shift_s = compared.map(|compared| compared.shift_s);
-        let kept = |shift_s: &i64| floors.of(self.cut.level) <= self.cut.window.from_s - shift_s;
-        match shift_s.filter(kept).filter(|_| self.cut.level != Level::Month) {
-            Some(shift_s) => self.series(shift_s).await.map(Some),
-            None => Ok(None),
-        }
+    /// As many steps of the compared period, in the times of this one; none where they are not kept, or do not fall on steps.
+    async fn before_steps(&self, compared: Option<&Compared>, count: usize) -> Result<Option<Vec<Step>>, Problem> {
+        let shift_s = compared.map(|compared| compared.shift.seconds);
+        let Some((shift_s, cut)) = shift_s.and_then(|by_s| Some((by_s, self.cut.earlier(by_s, self.floors)?))) else {
+            return Ok(None);
+        };
+        let mut points = cut.points(self.total(cut).await?, self.now_s);
+        points.truncate(count);
+        Ok(Some(steps(&points, shift_s, i64::MAX)))
     }
 
-    async fn of_endpoint(&self, id: EndpointId) -> Result<Series, Problem> {
-        let Cut { window, level, step_s } = self.cut;
-        let found = self.store.series(id, window, level, step_s).await.map_err(unavailable)?;
-        Ok(self.cut.series(found, 0))
+    async fn of_endpoint(&self, id: EndpointId) -> Result<Vec<Step>, Problem> {
+        let Cut { window, level, .. } = self.cut;
+        let found = self.store.series(id, window, level, self.cut.read_step_s()).await.map_err(unavailable)?;
+        Ok(steps(&self.cut.points(found, self.now_s), 0, self.running_s()))
+    }
+
+    async fn total(&self, cut: Cut) -> Result<Vec<(i64, Figures)>, Problem> {
+        let Cut { window, level, .. } = cut;
+        self.store.total_series(window, level, cut.read_step_s(), self.service).await.map_err(unavailable)
+    }
+
+    /// End of the minute that is running.
+    fn running_s(&self) -> i64 {
+        Level::Minute.next(Level::Minute.floor(self.now_s))
     }
 }
 

@@ -1,31 +1,33 @@
 //! What happened over time, in steps of one length, and where it went wrong.
 
-use serde::Serialize;
 use tally_store::Figures;
 
+use crate::reads::cut::Point;
+use crate::reads::marks::{Bucket, Mark};
 use crate::reports::numbers::percent;
 use crate::reports::times;
 
 /// The quantiles that a report shows, by name.
 pub(crate) const QUANTILES: [&str; 4] = ["p50", "p90", "p95", "p99"];
 const QUANTILE_RANKS: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
-/// A mark has at least this many steps in a row …
-const MARK_STEPS_MIN: usize = 3;
-/// … of which each has at least this error ratio …
-const MARK_RATIO_MIN: f64 = 0.01;
-/// … and so many times that of the compared period.
-const MARK_FACTOR_MIN: f64 = 5.0;
-/// Most marks of one chart, the first ones.
-const MARKS_MAX: usize = 5;
-
 /// Steps that cover a window, without a gap: a step without requests is there.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Series {
-    pub(crate) from_s: i64,
-    pub(crate) to_s: i64,
-    /// Up to when everything is counted.
+    /// Up to when everything is counted, where that is worth telling.
     pub(crate) counted_through_s: Option<i64>,
     pub(crate) steps: Vec<Step>,
+}
+
+impl Series {
+    /// Start of the first step.
+    pub(crate) fn begin_s(&self) -> i64 {
+        self.steps.first().map_or(0, |step| step.start_s)
+    }
+
+    /// End of the last step.
+    pub(crate) fn end_s(&self) -> i64 {
+        self.steps.last().map_or(0, |step| step.end_s)
+    }
 }
 
 /// One step: `[start_s, end_s)`, the end no later than the window's.
@@ -40,14 +42,34 @@ pub(crate) struct Step {
     pub(crate) quantiles_ms: [Option<f64>; 4],
 }
 
-/// A stretch with far more errors than in the compared period.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Mark {
-    pub(crate) from_s: i64,
-    pub(crate) to_s: i64,
-    pub(crate) error_ratio: f64,
-    /// Times the ratio of the compared period; none where that had no error, or is not known.
-    pub(crate) factor: Option<f64>,
+/// Steps of one length from the points that the store gave: `later_s` is added to all times, and the step that is running ends
+/// at `running_s`, or its rate would be spread over time that has not come.
+pub(crate) fn steps(points: &[Point], later_s: i64, running_s: i64) -> Vec<Step> {
+    let step = |point: &Point| {
+        let end_s = point.end_s.min(running_s.max(point.start_s + 1));
+        Step::of(point.start_s + later_s, end_s + later_s, &point.figures)
+    };
+    points.iter().map(step).collect()
+}
+
+/// What marks and peaks are found in.
+pub(crate) fn buckets(steps: &[Step]) -> Vec<Bucket> {
+    let bucket = |step: &Step| Bucket {
+        start_s: step.start_s,
+        end_s: step.end_s,
+        requests: step.requests,
+        errors: step.errors(),
+    };
+    steps.iter().map(bucket).collect()
+}
+
+/// `errors ×57, 02:40 – 04:10`, in a series of `span_s` seconds.
+pub(crate) fn mark_words(mark: &Mark, span_s: i64) -> String {
+    let (from, to) = (times::within(span_s, mark.from_s), times::within(span_s, mark.to_s));
+    match mark.factor {
+        Some(factor) => format!("errors ×{factor:.0}, {from} – {to}"),
+        None => format!("errors {}, {from} – {to}", percent(mark.error_ratio)),
+    }
 }
 
 impl Step {
@@ -73,17 +95,6 @@ impl Step {
     }
 }
 
-impl Mark {
-    /// `errors ×57, 02:40 – 04:10`, in a series of `span_s` seconds.
-    pub(crate) fn words(&self, span_s: i64) -> String {
-        let (from, to) = (times::within(span_s, self.from_s), times::within(span_s, self.to_s));
-        match self.factor {
-            Some(factor) => format!("errors ×{factor:.0}, {from} – {to}"),
-            None => format!("errors {}, {from} – {to}", percent(self.error_ratio)),
-        }
-    }
-}
-
 /// Quantiles of the durations in milliseconds, within the shortest and longest that occurred.
 pub(crate) fn quantiles_ms(figures: &Figures) -> [Option<f64>; 4] {
     let ms = |us: u64| us as f64 / 1_000.0;
@@ -94,63 +105,25 @@ pub(crate) fn quantiles_ms(figures: &Figures) -> [Option<f64>; 4] {
     })
 }
 
-/// The stretches to point at. Steps of `before` are set against those of `series` one by one.
-pub(crate) fn marks(series: &Series, before: Option<&Series>) -> Vec<Mark> {
-    let earlier = |index: usize| before.and_then(|before| before.steps.get(index)).copied();
-    let is_bad = |(index, step): (usize, &Step)| {
-        let ratio = step.error_ratio();
-        ratio >= MARK_RATIO_MIN
-            && earlier(index).is_some_and(|earlier| ratio >= MARK_FACTOR_MIN * earlier.error_ratio())
-    };
-    let bad: Vec<bool> = series.steps.iter().enumerate().map(is_bad).collect();
-    let mut marks = Vec::new();
-    let mut start = 0;
-    for run in bad.chunk_by(|a, b| a == b) {
-        let end = start + run.len();
-        if run[0] && run.len() >= MARK_STEPS_MIN && marks.len() < MARKS_MAX {
-            let before = before.and_then(|before| before.steps.get(start..end));
-            marks.push(mark(&series.steps[start..end], before));
-        }
-        start = end;
-    }
-    marks
-}
-
-fn mark(steps: &[Step], before: Option<&[Step]>) -> Mark {
-    let ratio = |steps: &[Step]| {
-        let (errors, requests) = steps.iter().fold((0, 0), |sum, step| (sum.0 + step.errors(), sum.1 + step.requests));
-        if requests == 0 { 0.0 } else { errors as f64 / requests as f64 }
-    };
-    let error_ratio = ratio(steps);
-    let factor = before.map(ratio).filter(|before| *before > 0.0).map(|before| error_ratio / before);
-    let (from_s, to_s) = (steps.first().map_or(0, |step| step.start_s), steps.last().map_or(0, |step| step.end_s));
-    Mark { from_s, to_s, error_ratio, factor }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn series(errors: &[u64]) -> Series {
-        let step = |(index, errors): (usize, &u64)| Step {
-            start_s: index as i64 * 60,
-            end_s: index as i64 * 60 + 60,
-            requests: 1_000,
-            status: [0, 1_000 - errors, 0, 0, *errors],
-            quantiles_ms: [None; 4],
-        };
-        let steps: Vec<Step> = errors.iter().enumerate().map(step).collect();
-        Series { from_s: 0, to_s: steps.len() as i64 * 60, counted_through_s: None, steps }
+    #[test]
+    fn the_running_step_ends_now() {
+        let point =
+            |start_s| Point { start_s, end_s: start_s + 300, figures: Figures { requests: 60, ..Figures::default() } };
+        let found = steps(&[point(0), point(300)], 0, 360);
+        assert_eq!(found.iter().map(|step| (step.end_s, step.rate())).collect::<Vec<_>>(), [(300, 0.2), (360, 1.0)]);
+        let earlier = steps(&[point(0)], 86_400, i64::MAX);
+        assert_eq!((earlier[0].start_s, earlier[0].end_s), (86_400, 86_700));
     }
 
     #[test]
-    fn a_mark_is_a_stretch_that_is_far_worse() {
-        let now = series(&[1, 50, 60, 70, 1, 50, 50, 0]);
-        let found = marks(&now, Some(&series(&[1; 8])));
-        assert_eq!(found.iter().map(|mark| (mark.from_s, mark.to_s)).collect::<Vec<_>>(), [(60, 240)]);
-        assert_eq!(found[0].words(480), "errors ×60, 00:01 – 00:04");
-        assert!(marks(&now, Some(&series(&[20; 8]))).is_empty(), "not five times as many");
-        assert!(marks(&now, None).is_empty(), "nothing to compare with");
-        assert_eq!(marks(&now, Some(&series(&[0; 8])))[0].factor, None);
+    fn marks_are_told_in_times_that_fit() {
+        let mark = Mark { from_s: 60, to_s: 240, factor: Some(60.4), error_ratio: 0.06 };
+        assert_eq!(mark_words(&mark, 86_400), "errors ×60, 00:01 – 00:04");
+        let mark = Mark { factor: None, ..mark };
+        assert_eq!(mark_words(&mark, 7 * 86_400).replace('\u{202f}', " "), "errors 6.00 %, Thu 00:01 – Thu 00:04");
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use crate::reads::marks::Mark;
 use crate::reports::charts::Chart;
 use crate::reports::charts::axis::{Scale, linear_ticks, time_ticks};
 use crate::reports::charts::frame::{Picture, Plot, Width, across, area, line, n};
 use crate::reports::numbers::{percent, rate as per_second};
-use crate::reports::series::{Mark, Series, Step};
+use crate::reports::series::{Series, Step, mark_words};
 
 /// The lane of errors reaches to at least this ratio, so that a few errors look like a few.
 const LANE_RATIO_MIN: f64 = 0.01;
@@ -33,8 +34,8 @@ fn draw(width: Width, series: &Series, before: Option<&Series>, marks: &[Mark], 
     let plot = Plot { left, right: across(width) - 12.0, top: 14.0, bottom: height - 44.0 - lane_height };
     let lane = Plot { top: plot.bottom + 18.0, bottom: height - 26.0, ..plot };
     let mut picture = Picture::new(width, height, words);
-    let time = Scale::linear(series.from_s as f64, series.to_s as f64, plot.left, plot.right);
-    let ticks = time_ticks(series.from_s, series.to_s, if width == Width::Wide { 9 } else { 4 });
+    let time = Scale::linear(series.begin_s() as f64, series.end_s() as f64, plot.left, plot.right);
+    let ticks = time_ticks(series.begin_s(), series.end_s(), if width == Width::Wide { 9 } else { 4 });
 
     let most =
         series.steps.iter().chain(before.iter().flat_map(|before| &before.steps)).map(Step::rate).fold(0.0, f64::max);
@@ -44,7 +45,7 @@ fn draw(width: Width, series: &Series, before: Option<&Series>, marks: &[Mark], 
     // The unit stands once, at the top.
     labels.last_mut().into_iter().for_each(|(_, top)| top.push_str("\u{202f}/s"));
     for mark in marks {
-        shade(&mut picture, plot, lane, &time, (mark, series.to_s - series.from_s));
+        shade(&mut picture, plot, lane, &time, (mark, series.end_s() - series.begin_s()));
     }
     picture.time_axis(Plot { bottom: lane.bottom, ..plot }, height - 8.0, &time, &ticks);
     picture.grid(plot, &scale, &labels);
@@ -76,7 +77,7 @@ fn shade(picture: &mut Picture, plot: Plot, lane: Plot, time: &Scale, (mark, spa
     picture.rectangle("mark", Plot { left, right, top: plot.top, bottom: lane.bottom });
     let beside = right < f64::midpoint(plot.left, plot.right);
     let (class, x) = if beside { ("bad-text", right + 4.0) } else { ("bad-text end", left - 4.0) };
-    picture.text(class, x, plot.top + 10.0, &mark.words(span_s));
+    picture.text(class, x, plot.top + 10.0, &mark_words(mark, span_s));
 }
 
 fn errors(picture: &mut Picture, lane: Plot, time: &Scale, series: &Series) {
