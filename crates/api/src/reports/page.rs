@@ -182,7 +182,7 @@ fn figures(report: &Report) -> Vec<Figure> {
     let requests = before.as_ref().map(|before| count_change(now.requests, before.requests)).unwrap_or_default();
     let errors = before.as_ref().filter(|before| before.requests > 0);
     let new = report.endpoints.iter().filter(|row| row.before.is_none()).count() as u64;
-    let new = if report.before.is_some() { format!(", {} new", exact(new)) } else { String::new() };
+    let new = if report.before.is_some() && new > 0 { format!(", {} new", exact(new)) } else { String::new() };
     vec![
         Figure {
             name: "Requests",

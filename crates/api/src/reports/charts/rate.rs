@@ -45,7 +45,10 @@ fn draw(width: Width, series: &Series, before: Option<&Series>, marks: &[Mark], 
     // The unit stands once, at the top.
     labels.last_mut().into_iter().for_each(|(_, top)| top.push_str("\u{202f}/s"));
     for mark in marks {
-        shade(&mut picture, plot, lane, &time, (mark, series.end_s() - series.begin_s()));
+        let words = mark_words(mark, series.end_s() - series.begin_s());
+        // On a phone there is room for the first half.
+        let words = if width == Width::Wide { words.as_str() } else { words.split(',').next().unwrap_or_default() };
+        shade(&mut picture, plot, lane, (time.at(mark.from_s as f64), time.at(mark.to_s as f64)), words);
     }
     picture.time_axis(Plot { bottom: lane.bottom, ..plot }, height - 8.0, &time, &ticks);
     picture.grid(plot, &scale, &labels);
@@ -72,12 +75,11 @@ fn label(value: f64) -> String {
     }
 }
 
-fn shade(picture: &mut Picture, plot: Plot, lane: Plot, time: &Scale, (mark, span_s): (&Mark, i64)) {
-    let (left, right) = (time.at(mark.from_s as f64), time.at(mark.to_s as f64));
+fn shade(picture: &mut Picture, plot: Plot, lane: Plot, (left, right): (f64, f64), words: &str) {
     picture.rectangle("mark", Plot { left, right, top: plot.top, bottom: lane.bottom });
     let beside = right < f64::midpoint(plot.left, plot.right);
     let (class, x) = if beside { ("bad-text", right + 4.0) } else { ("bad-text end", left - 4.0) };
-    picture.text(class, x, plot.top + 10.0, &mark_words(mark, span_s));
+    picture.text(class, x, plot.top + 10.0, words);
 }
 
 fn errors(picture: &mut Picture, lane: Plot, time: &Scale, series: &Series) {
