@@ -1,28 +1,9 @@
-// A value that parts of the page watch. Charts watch it outside of Preact (a cursor moves every frame), components by hook.
+// Watched values as components see them.
 
 import { useEffect, useState } from 'preact/hooks';
+import { Watched } from './watched';
 
-export class Watched<T> {
-  private watchers = new Set<(value: T) => void>();
-
-  constructor(private current: T) {}
-
-  get value(): T {
-    return this.current;
-  }
-
-  set value(next: T) {
-    if (Object.is(next, this.current)) return;
-    this.current = next;
-    for (const watcher of [...this.watchers]) watcher(next);
-  }
-
-  /** Calls `watcher` on every change until the returned function is called. */
-  watch(watcher: (value: T) => void): () => void {
-    this.watchers.add(watcher);
-    return () => this.watchers.delete(watcher);
-  }
-}
+export { Watched };
 
 /** The value as of this drawing; draws again when it changes. */
 export function useWatched<T>(watched: Watched<T>): T {

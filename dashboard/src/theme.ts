@@ -1,6 +1,6 @@
 // Light or dark: as the system says until the reader chooses; the choice is remembered.
 
-import { Watched } from './store';
+import { Watched } from './watched';
 
 export type Theme = 'light' | 'dark';
 
