@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countedOnly, rates, running } from '../src/chart/columns';
 import { laneRange } from '../src/chart/frame';
-import { gridOf, mergedBy } from '../src/chart/grid';
+import { gridOf, mergedBy, withoutGap } from '../src/chart/grid';
 import { linearTicks, logBounds, logTicks, roundUp, timeTicks } from '../src/chart/ticks';
 import type { Timeline } from '../src/chart/timeline';
 import { countedSeconds, stepAt, uncounted } from '../src/chart/timeline';
@@ -127,6 +127,17 @@ describe('the heat map’s grid', () => {
     const grid = gridOf(heat, 1000, 300);
     expect(grid).toMatchObject({ most: 4, min_ms: 1, max_ms: 16, column_s: 300, bins: 1 });
     expect(grid.cells).toHaveLength(4);
+  });
+  it('draws exactly 0 ms just below the rest, not decades away', () => {
+    const zero = {
+      heat: { ...heat, bin_lower_ms: [0, 0.001, 0.5, 4], bin_upper_ms: [0.001, 0.5, 4, 16], bin: [0, 2, 2, 3] },
+      distribution: { count: [1, 0, 5, 4], before: [0, 0, 1, 1] },
+    };
+    const near = withoutGap(zero);
+    expect(near.heat).toMatchObject({ bin_lower_ms: [0.45, 0.5, 4], bin_upper_ms: [0.5, 4, 16], bin: [0, 1, 1, 2] });
+    expect(near.distribution).toEqual({ count: [1, 5, 4], before: [0, 1, 1] });
+    const without = { ...zero, heat: { ...zero.heat, bin_lower_ms: [0.1, 0.2, 0.5, 4] } };
+    expect(withoutGap(without)).toBe(without);
   });
   it('loses no request where cells are merged', () => {
     const grid = gridOf(heat, 12, 12);

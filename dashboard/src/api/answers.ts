@@ -98,7 +98,8 @@ export interface Changed {
 }
 
 export interface Overview extends Windowed {
-  step_seconds: number;
+  /** Null for calendar months. */
+  step_seconds: number | null;
   first_request_at: string | null;
   last_request_at: string | null;
   summary: Figures;
@@ -149,7 +150,8 @@ export interface Endpoint extends Windowed {
   service: string;
   method: string;
   route: string;
-  step_seconds: number;
+  /** Null for calendar months. */
+  step_seconds: number | null;
   first_request_at: string | null;
   last_request_at: string | null;
   summary: Figures;

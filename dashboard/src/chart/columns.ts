@@ -1,16 +1,20 @@
 // A read's columns as lines: rates and shares of each step, and what must not be drawn because it is not counted yet.
 
 import type { Series, Windowed } from '../api/answers';
-import { seconds } from '../format/times';
+import { DAY_S, seconds } from '../format/times';
 import type { Timeline } from './timeline';
-import { countedSeconds, isWhole } from './timeline';
+import { countedSeconds, isWhole, stepSeconds } from './timeline';
+
+/** Months differ; this is for the last of a line, whose end no next one tells. */
+const MONTH_S = 30 * DAY_S;
 
 export type Line = (number | null)[];
 
 /** The time axis of an answer, read at a moment of the server's clock; unknown, nothing is said to wait. */
-export function timelineOf(answer: Windowed & { step_seconds: number; series: Series }, now_s: number | null): Timeline {
+export function timelineOf(answer: Windowed & { step_seconds: number | null; series: Series }, now_s: number | null): Timeline {
   const through_s = seconds(answer.counted_through) ?? 0;
-  return { start_s: answer.series.start_s, step_s: answer.step_seconds, through_s, now_s: Math.max(now_s ?? 0, through_s) };
+  const step_s = answer.step_seconds ?? MONTH_S;
+  return { start_s: answer.series.start_s, step_s, through_s, now_s: Math.max(now_s ?? 0, through_s) };
 }
 
 /** Values where a step has begun to be counted, null beyond: a line ends where counting does. */
@@ -28,7 +32,7 @@ export function rates(line: Timeline, requests: readonly number[]): Line {
 
 /** Requests a second of the compared period, which is over. */
 export function formerRates(line: Timeline, requests: readonly number[]): Line {
-  return line.start_s.map((_, i) => (requests[i] == null ? null : requests[i]! / line.step_s));
+  return line.start_s.map((_, i) => (requests[i] == null ? null : requests[i]! / stepSeconds(line, i)));
 }
 
 /** A class's share of each step's requests. */

@@ -3,7 +3,7 @@
 
 import { show } from '../view';
 import type { Timeline } from './timeline';
-import { beginOf, cursor, endOf, middleOf, selection, stepAt } from './timeline';
+import { beginOf, cursor, endOf, middleOf, selection, stepAt, stepSeconds } from './timeline';
 
 /** A drag over fewer steps is a click. */
 const LEAST_STEPS = 3;
@@ -14,10 +14,13 @@ export interface Ground {
   /** The plot's left edge and width within the element. */
   left: number;
   right: number;
+  /** Whether a drag selects. */
+  zooms: boolean;
 }
 
 function steps(line: Timeline, a: number, b: number): { from_s: number; to_s: number } {
-  return { from_s: line.start_s[Math.min(a, b)]!, to_s: line.start_s[Math.max(a, b)]! + line.step_s };
+  const last = Math.max(a, b);
+  return { from_s: line.start_s[Math.min(a, b)]!, to_s: line.start_s[last]! + stepSeconds(line, last) };
 }
 
 /** Listens on an element until the returned function is called. */
@@ -51,7 +54,7 @@ export function listen(element: HTMLElement, ground: Ground): () => void {
       return;
     }
     if (event.button !== 0) return;
-    down = { step: stepUnder(event.clientX), x: event.clientX };
+    if (ground.zooms) down = { step: stepUnder(event.clientX), x: event.clientX };
     element.setPointerCapture(event.pointerId);
   };
   const onMove = (event: PointerEvent) => {
@@ -59,7 +62,7 @@ export function listen(element: HTMLElement, ground: Ground): () => void {
       if (!fingers.has(event.pointerId)) return;
       fingers.set(event.pointerId, event.clientX);
       const [a, b] = [...fingers.values()];
-      if (b == null) point(stepUnder(event.clientX));
+      if (b == null || !ground.zooms) point(stepUnder(event.clientX));
       else {
         cursor.value = null;
         selection.value = steps(ground.line(), stepUnder(a!), stepUnder(b));

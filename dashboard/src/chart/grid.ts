@@ -30,6 +30,33 @@ export function mergedBy(n: number, room_px: number): number {
   return n > 0 ? Math.max(1, Math.ceil((n * CELL_PX) / Math.max(room_px, CELL_PX))) : 1;
 }
 
+/** How far below the others the bin of exactly 0 ms is drawn: a logarithmic axis has no place for it. */
+const BELOW = 0.9;
+
+/**
+ * Durations of exactly 0 ms have a bin of their own, decades below all others. The empty bins between are left out, and it is
+ * drawn just under them.
+ */
+export function withoutGap<T extends { heat: Heat; distribution: { count: number[]; before: number[] | null } }>(answer: T): T {
+  const { heat, distribution } = answer;
+  if (heat.bin_lower_ms[0] !== 0) return answer;
+  const used = (bin: number) => heat.bin_lower_ms[bin]! > 0 && (distribution.count[bin]! > 0 || !!distribution.before?.[bin]);
+  const first = heat.bin_lower_ms.findIndex((_, bin) => used(bin));
+  if (first < 1) return answer;
+  const cut = (values: number[]) => [values[0]!, ...values.slice(first)];
+  const edge = heat.bin_lower_ms[first]!;
+  return {
+    ...answer,
+    heat: {
+      ...heat,
+      bin_lower_ms: [edge * BELOW, ...heat.bin_lower_ms.slice(first)],
+      bin_upper_ms: [edge, ...heat.bin_upper_ms.slice(first)],
+      bin: heat.bin.map((bin) => (bin === 0 ? 0 : bin - first + 1)),
+    },
+    distribution: { count: cut(distribution.count), before: distribution.before && cut(distribution.before) },
+  };
+}
+
 /** The cells of an answer for a plot of so many pixels. */
 export function gridOf(heat: Heat, width_px: number, height_px: number): Grid {
   const columns = mergedBy(heat.start_s.length, width_px);

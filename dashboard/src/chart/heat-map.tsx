@@ -130,12 +130,13 @@ function drawLine({ pen, dpr, x, y }: Paper, line: Timeline, values: (number | n
 function draw(canvas: HTMLCanvasElement, props: HeatMapProps, width_px: number): void {
   const { line, grid } = props;
   const paper = paperOf(canvas, props, width_px);
-  drawCells(paper, grid);
   drawAxes(paper, line, grid);
+  // Columns and merged cells may reach beyond the time axis.
   paper.pen.save();
   paper.pen.beginPath();
   paper.pen.rect(paper.left, paper.top, paper.width, paper.height);
   paper.pen.clip();
+  drawCells(paper, grid);
   drawLine(paper, line, props.p50, true);
   drawLine(paper, line, props.p99, false);
   drawGaps(paper, line, props.p99);

@@ -10,7 +10,7 @@ import { laneTop } from './frame';
 import { axisFont, ink, uncountedHatch } from './ink';
 import { timeTicks } from './ticks';
 import type { Timeline } from './timeline';
-import { beginOf, endOf, uncounted } from './timeline';
+import { beginOf, endOf, stepSeconds, uncounted } from './timeline';
 
 export interface Sheet {
   line: Timeline;
@@ -213,7 +213,7 @@ function paintZeros(u: uPlot, sheet: Sheet): void {
   for (const layer of sheet.layers.filter((one) => one.zeros)) {
     for (const [first, last] of zeroRuns(layer.values)) {
       const x0 = xOf(u, sheet.line.start_s[first]!);
-      const x1 = xOf(u, sheet.line.start_s[last]! + sheet.line.step_s);
+      const x1 = xOf(u, sheet.line.start_s[last]! + stepSeconds(sheet.line, last));
       if (x1 - x0 >= ZERO_ROOM_PX * dpr()) haloed(ctx, '0', (x0 + x1) / 2, yOf(u, layer.lane, 0) - 5 * dpr(), ink('text3'));
     }
   }

@@ -9,13 +9,15 @@ import { failureHatch, ink } from './ink';
 import type { Sheet } from './paint';
 import { paintGround, paintWords } from './paint';
 import type { Timeline } from './timeline';
-import { beginOf, endOf, middleOf } from './timeline';
+import { beginOf, endOf, middleOf, stepSeconds } from './timeline';
 import { Track } from './track';
 
 export interface PlotProps extends Sheet {
   label: string;
   /** Room on the right, for the lines' names. */
   right?: number;
+  /** Whether a drag chooses a range: on pages that show a window. */
+  zooms?: boolean;
   /** What a screen reader hears of a step. */
   speak: (step: number) => string;
 }
@@ -32,7 +34,7 @@ function barsOf(sheet: () => Sheet, index: number): uPlot.Series.PathBuilder {
       const value = layer.values[i];
       if (!value) continue;
       const x0 = Math.round(u.valToPos(line.start_s[i]!, 'x', true)) + space;
-      const x1 = Math.round(u.valToPos(line.start_s[i]! + line.step_s, 'x', true));
+      const x1 = Math.round(u.valToPos(line.start_s[i]! + stepSeconds(line, i), 'x', true));
       const base = y(layer.base?.[i] ?? 0);
       const top = Math.min(y((layer.base?.[i] ?? 0) + value), base - 0.5);
       fill.rect(x0, top, Math.max(1, x1 - x0), base - top);
@@ -100,7 +102,7 @@ function shapeOf(lanes: Lane[], layers: Layer[], right: number): string {
 }
 
 export function Plot(props: PlotProps) {
-  const { line, lanes, layers, right = 12 } = props;
+  const { line, lanes, layers, right = 12, zooms = true } = props;
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const sheet = useRef<Sheet>(props);
@@ -136,7 +138,7 @@ export function Plot(props: PlotProps) {
   return (
     <div class="chart">
       <div class="chart-paper" ref={host} aria-hidden="true" style={{ height: `${heightOf(lanes)}px` }} />
-      <Track line={line} label={props.label} right={right} speak={props.speak} dots={dots} />
+      <Track line={line} label={props.label} right={right} zooms={zooms} speak={props.speak} dots={dots} />
     </div>
   );
 }

@@ -24,15 +24,26 @@ export function endOf(line: Timeline): number {
   return (line.start_s[line.start_s.length - 1] ?? 0) + line.step_s;
 }
 
+/** A step's length. Steps are even but for calendar months, and the days on which the clock is changed. */
+export function stepSeconds(line: Timeline, i: number): number {
+  const next = line.start_s[i + 1];
+  return next === undefined ? line.step_s : next - line.start_s[i]!;
+}
+
 /** The step that holds a moment; outside of the line the nearest. */
 export function stepAt(line: Timeline, s: number): number {
-  const i = Math.floor((s - beginOf(line)) / line.step_s);
-  return Math.max(0, Math.min(line.start_s.length - 1, i));
+  let [low, high] = [0, line.start_s.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (line.start_s[middle]! <= s) low = middle;
+    else high = middle - 1;
+  }
+  return Math.max(0, low);
 }
 
 /** A step's middle, where its point stands. */
 export function middleOf(line: Timeline, i: number): number {
-  return line.start_s[i]! + line.step_s / 2;
+  return line.start_s[i]! + stepSeconds(line, i) / 2;
 }
 
 /** How a step's moment is written. */
@@ -48,14 +59,15 @@ const TELLING_PART = 1 / 12;
  * shards may be ahead of the one that holds it up, so what is there is neither whole nor a known share.
  */
 export function countedSeconds(line: Timeline, i: number): number {
-  const seconds = Math.min(line.step_s, line.through_s - line.start_s[i]!);
-  if (seconds >= line.step_s) return seconds;
-  return lags(line) || seconds < line.step_s * TELLING_PART ? 0 : seconds;
+  const whole = stepSeconds(line, i);
+  const seconds = Math.min(whole, line.through_s - line.start_s[i]!);
+  if (seconds >= whole) return seconds;
+  return lags(line) || seconds < whole * TELLING_PART ? 0 : seconds;
 }
 
 /** Whether a step is over and wholly counted. */
 export function isWhole(line: Timeline, i: number): boolean {
-  return countedSeconds(line, i) >= line.step_s;
+  return countedSeconds(line, i) >= stepSeconds(line, i);
 }
 
 /** The stretch that is accepted and not counted yet, if it is worth a word. */

@@ -14,6 +14,7 @@ interface TrackProps {
   line: Timeline;
   label: string;
   right: number;
+  zooms?: boolean;
   speak: (step: number) => string;
   dots?: (step: number) => { ink: Ink; y: number }[];
 }
@@ -92,7 +93,7 @@ export function Track(props: TrackProps) {
 
   useEffect(() => cursor.watch(follow), []);
   useEffect(() => selection.watch(select), []);
-  useEffect(() => listen(root.current!, { line: () => latest.current.line, left: LEFT_PX, right: props.right }), [props.right]);
+  useEffect(() => listen(root.current!, { line: () => latest.current.line, left: LEFT_PX, right: props.right, zooms: props.zooms ?? true }), [props.right, props.zooms]);
   useEffect(follow);
 
   const last = Math.max(0, props.line.start_s.length - 1);

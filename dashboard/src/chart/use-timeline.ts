@@ -6,7 +6,7 @@ import { timelineOf } from './columns';
 import type { Timeline } from './timeline';
 
 /** The time axis of an answer that came at a moment of this computer's clock. */
-export function useTimeline(answer: Windowed & { step_seconds: number; series: Series }, at_ms: number): Timeline {
+export function useTimeline(answer: Windowed & { step_seconds: number | null; series: Series }, at_ms: number): Timeline {
   const known = useWatchedPart(live, ({ state }) => state !== null);
   return useMemo(() => timelineOf(answer, serverSeconds(live.value, at_ms)), [answer, known]);
 }

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../api/answers';
-import { CopyButton, copyLink } from '../shell/copy';
+import { CopyButton } from '../shell/copy';
 import { Route } from '../table/route';
 import type { View } from '../view';
 import { carried, linkTo } from '../view';
@@ -37,9 +37,9 @@ export function Header({ answer, id, path, view, unknown }: HeaderProps) {
       <CopyButton what="curl command" text={() => curlOf(path)}>
         Copy as curl
       </CopyButton>
-      <button type="button" class="button on-wide" onClick={() => void copyLink()}>
+      <CopyButton class="button on-wide" what="Link" text={() => location.href}>
         Copy link <kbd>y</kbd>
-      </button>
+      </CopyButton>
       {answer && <MakeReport answer={answer} />}
     </div>
   );

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Endpoint } from '../api/answers';
 import { Distribution } from '../chart/distribution';
-import { gridOf } from '../chart/grid';
+import { gridOf, withoutGap } from '../chart/grid';
 import { BOTTOM_PX, LEFT_PX, TOP_PX } from '../chart/frame';
 import { HeatLegend, HeatMap } from '../chart/heat-map';
 import { stepWords } from '../chart/ticks';
@@ -21,7 +21,8 @@ interface HeatPanelProps {
 
 /** Where every request was, over time and over the whole window, on one latency axis. */
 export function HeatPanel({ answer, line, comparison, width }: HeatPanelProps) {
-  const { heat, distribution, series, summary } = answer;
+  const { series, summary } = answer;
+  const { heat, distribution } = useMemo(() => withoutGap(answer), [answer]);
   const room = useRef<HTMLDivElement>(null);
   const [plot_px, measure] = useState(800);
   useEffect(() => {

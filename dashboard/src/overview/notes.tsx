@@ -2,7 +2,7 @@
 
 import type { Windowed } from '../api/answers';
 import { THIN } from '../format/numbers';
-import { clock, dateAndTime, length, range, seconds } from '../format/times';
+import { dateAndTime, hourMinute, length, range, sameDay, seconds } from '../format/times';
 import { TimeOf } from '../format/time-of';
 import { Statement } from '../shell/states';
 import type { View } from '../view';
@@ -28,7 +28,7 @@ export function NoRequests({ answer, lastAt }: { answer: Windowed; lastAt: strin
           {last_s != null && (
             <>
               {' '}
-              The last request was at <TimeOf s={last_s} text={to_s - last_s < 86400 ? clock(last_s) : dateAndTime(last_s)} />.
+              The last request was at <TimeOf s={last_s} text={sameDay(last_s, to_s) ? hourMinute(last_s) : dateAndTime(last_s)} />.
             </>
           )}
         </Statement>

@@ -58,6 +58,7 @@ function Chart({ line, of }: { line: Timeline; of: Line }) {
     <ChartPanel title={of.title} line={line} columns={columns} beside={<Readout line={line} of={of} />}>
       {line.start_s.length > 1 ? (
         <Plot
+          zooms={false}
           label={`${of.title} over the last hour`}
           line={line}
           lanes={lanes}

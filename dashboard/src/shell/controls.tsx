@@ -53,8 +53,8 @@ export function Controls({ view, bounds }: ControlsProps) {
         ))}
         <button ref={opener} type="button" aria-pressed={!!view.range} aria-haspopup="dialog" title="Choose a range" onClick={() => choose(true)}>
           <span class="on-wide">Range…</span>
-          <span class="on-phone" aria-label="Range">
-            …
+          <span class="on-phone">
+            <span class="unseen">Range</span>…
           </span>
         </button>
       </div>

@@ -2,7 +2,6 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { LiveBanner } from './banner';
 import { Help } from './help';
-import { Voice } from './say';
 import { TopBar } from './top-bar';
 
 /** What is around every page: skip link, top bar, the one banner, help. A new page takes the focus, as a loaded one would. */
@@ -25,7 +24,6 @@ export function Frame({ path, children }: { path: string; children: ComponentChi
         <LiveBanner />
         {children}
       </main>
-      <Voice />
       <Help />
     </>
   );

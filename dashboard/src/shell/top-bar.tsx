@@ -9,6 +9,7 @@ import { useWatched } from '../store';
 import { toggleTheme } from '../theme';
 import { carried, linkTo, usePlace } from '../view';
 import { openHelp } from './help';
+import { Voice } from './say';
 import type { ShapeName } from './shape';
 import { Shape } from './shape';
 
@@ -109,6 +110,7 @@ export function TopBar() {
         ))}
       </nav>
       <span class="space" />
+      <Voice />
       <LiveFreshness />
       <button type="button" class="icon on-wide" onClick={openHelp} aria-label="Keyboard shortcuts">
         <kbd>?</kbd>
