@@ -26,7 +26,7 @@ export function Header({ answer, id, path, view, unknown }: HeaderProps) {
         <h1 class="title">
           {answer ? (
             <>
-              {answer.method} <Route of={answer.route} />
+              {answer.method} <Route of={answer.route} breaks />
             </>
           ) : (
             unknown ? 'No such endpoint' : `Endpoint ${id}`

@@ -51,7 +51,7 @@ function Line({ one, view, window_s }: { one: Changed; view: View; window_s: num
     <>
       <span>
         <a href={linkTo(`/endpoints/${one.id}`, carried(view))}>
-          {one.method} <Route of={one.route} />
+          {one.method} <Route of={one.route} breaks />
         </a>{' '}
         <span class="muted">{one.service}</span>
       </span>

@@ -13,15 +13,15 @@ interface HeadProps {
 
 interface SortedProps extends HeadProps {
   by: SortName;
-  left?: boolean;
+  looks?: string;
   children: ComponentChildren;
 }
 
-function Sorted({ by, sort, onSort, left, children }: SortedProps) {
+function Sorted({ by, sort, onSort, looks = 'number', children }: SortedProps) {
   const on = sort.by === by;
   const direction = on ? (sort.descending ? 'descending' : 'ascending') : undefined;
   return (
-    <div class={`cell ${left ? '' : 'number'}`} role="columnheader" aria-sort={direction}>
+    <div class={`cell ${looks}`} role="columnheader" aria-sort={direction}>
       <button type="button" onClick={() => onSort(clicked(sort, by))}>
         {children}
         {on && <span aria-hidden="true">{sort.descending ? ' ↓' : ' ↑'}</span>}
@@ -36,7 +36,7 @@ export function Head(props: HeadProps) {
   const desk = width === 'desk';
   return (
     <div class="row head" role="row" aria-rowindex={1}>
-      <Sorted {...props} by="endpoint" left>
+      <Sorted {...props} by="endpoint" looks="">
         Endpoint
       </Sorted>
       {width !== 'phone' && (
@@ -48,7 +48,7 @@ export function Head(props: HeadProps) {
         Requests
       </Sorted>
       {desk && compared && (
-        <Sorted {...props} by="change">
+        <Sorted {...props} by="change" looks="number growth">
           Change
         </Sorted>
       )}
@@ -57,7 +57,7 @@ export function Head(props: HeadProps) {
       </Sorted>
       {desk && (
         <>
-          <div class="cell" role="columnheader">
+          <div class="cell classes" role="columnheader">
             Status classes
           </div>
           <div class="cell" role="columnheader" title="ring p50, bar to p95, tick p99; one log axis for all rows">

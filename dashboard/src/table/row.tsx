@@ -40,17 +40,26 @@ function ErrorRatio({ rows, row }: { rows: Endpoints; row: number }) {
   );
 }
 
-function Name({ rows, row, href, phone }: { rows: Endpoints; row: number; href: string; phone: boolean }) {
+interface NameProps {
+  rows: Endpoints;
+  row: number;
+  href: string;
+  /** Method and service under the route, not beside it. */
+  under: boolean;
+  breaks: boolean;
+}
+
+function Name({ rows, row, href, under, breaks }: NameProps) {
   const link = (
     <a href={href} title={rows.route[row]}>
-      <Route of={rows.route[row]!} />
+      <Route of={rows.route[row]!} breaks={breaks} />
     </a>
   );
   const method = <span class="method">{rows.method[row]}</span>;
   const service = <span class="muted">{rows.service[row]}</span>;
   return (
     <div class="cell name" role="cell">
-      {phone ? [link, <span class="under">{method} {service}</span>] : [method, link, service]}
+      {under ? [link, <span class="under">{method} {service}</span>] : [method, link, service]}
     </div>
   );
 }
@@ -58,7 +67,7 @@ function Name({ rows, row, href, phone }: { rows: Endpoints; row: number; href: 
 function Middle({ rows, row }: { rows: Endpoints; row: number }) {
   return (
     <>
-      <div class="cell" role="cell">
+      <div class="cell classes" role="cell">
         <ClassBar rows={rows} row={row} />
       </div>
       <div class="cell" role="cell">
@@ -114,7 +123,7 @@ function Row({ rows, row, index, top_px, width, href, trend }: RowProps) {
       style={{ transform: `translateY(${top_px}px)` }}
       onClick={open}
     >
-      <Name rows={rows} row={row} href={href} phone={width !== 'desk'} />
+      <Name rows={rows} row={row} href={href} under={width !== 'desk'} breaks={width === 'phone'} />
       {width !== 'phone' && (
         <div class="cell" role="cell">
           <Sparkline trend={trend} />
@@ -124,7 +133,7 @@ function Row({ rows, row, index, top_px, width, href, trend }: RowProps) {
         <Amount of={count(requests)} />
       </div>
       {width === 'desk' && rows.compared && (
-        <div class="cell number muted" role="cell">
+        <div class="cell number muted growth" role="cell">
           {countChange(requests, cell(rows.beforeRequests, row)).text}
         </div>
       )}
