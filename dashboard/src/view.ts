@@ -173,6 +173,12 @@ export function show(change: Partial<View>): void {
   go(place.path, { ...place.view, ...change });
 }
 
+/** Shows a stretch that was selected in a chart: there, or in the overview where the page has no window. */
+export function zoom(range: Range): void {
+  const windowed = place.path === '/' || place.path.startsWith('/endpoints/');
+  go(windowed ? place.path : '/', { ...place.view, range });
+}
+
 /** Where the page is now, outside of a component. */
 export function here(): Place {
   return place;

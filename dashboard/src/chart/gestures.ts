@@ -1,7 +1,7 @@
 // What pointers and keys do on a chart. A mouse moves the cursor and drags a selection; a tap sets the cursor, two fingers
 // select, one finger scrolls the page; arrows move a focused chart's cursor.
 
-import { show } from '../view';
+import { zoom as zoomInto } from '../view';
 import type { Timeline } from './timeline';
 import { beginOf, cursor, endOf, middleOf, selection, stepAt, stepSeconds } from './timeline';
 
@@ -44,7 +44,7 @@ export function listen(element: HTMLElement, ground: Ground): () => void {
     clear();
     if (!chosen) return;
     cursor.value = null;
-    show({ range: chosen });
+    zoomInto(chosen);
   };
 
   const onDown = (event: PointerEvent) => {

@@ -1,7 +1,11 @@
 // Every state once, with made-up moments: what a reader may meet, and what a change of style must not spoil.
 
+import { useMemo } from 'preact/hooks';
+import type { Series } from '../api/answers';
 import { Refused } from '../api/client';
 import type { Verdict } from '../api/verdict';
+import { RateChart } from '../chart/rate-chart';
+import type { Timeline } from '../chart/timeline';
 import { DAY_S, HOUR_S, MINUTE_S, dateAndTime } from '../format/times';
 import { Banner, UpgradeBanner, VerdictBanner } from '../shell/banner';
 import { Panel } from '../shell/panel';
@@ -20,6 +24,22 @@ function verdicts(now_s: number): Verdict[] {
     { is: 'postgres', as_of_s: now_s - 146 },
     { is: 'redis', as_of_s: now_s - 146 },
   ];
+}
+
+/** An hour of minutes of which the last quarter is not counted yet. */
+function behindLine(now_s: number): { line: Timeline; series: Series } {
+  const from_s = Math.floor(now_s / MINUTE_S) * MINUTE_S - HOUR_S;
+  const start_s = Array.from({ length: 60 }, (_, i) => from_s + i * MINUTE_S);
+  const requests = start_s.map((_, i) => Math.round(60 * (1480 + 90 * Math.sin(i / 7) + 40 * Math.sin(i * 2.3))));
+  const none = start_s.map(() => 0);
+  const empty = start_s.map(() => null);
+  return {
+    line: { start_s, step_s: MINUTE_S, through_s: from_s + 46 * MINUTE_S, now_s },
+    series: {
+      start_s, requests, status_2xx: requests, status_3xx: none, status_4xx: none, status_5xx: none,
+      p50: empty, p90: empty, p95: empty, p99: empty,
+    },
+  };
 }
 
 const late = new Refused('GET /v1/endpoints/17/series', 504, 10_000, null);
@@ -46,7 +66,7 @@ function Nothing({ now_s }: { now_s: number }) {
 
 export function StatesPage() {
   useTitle('States');
-  const now_s = Date.now() / 1000;
+  const now_s = useMemo(() => Date.now() / 1000, []);
   const all = verdicts(now_s);
   return (
     <>
@@ -67,9 +87,12 @@ export function StatesPage() {
       </Banner>
       <UpgradeBanner to="0.9.2" />
       <div class="columns gap">
-        <Panel title="Latency">
-          <Failed what="This chart" error={late} path="/v1/endpoints/17/series" again={() => {}} />
-        </Panel>
+        <div class="pile">
+          <RateChart {...behindLine(now_s)} before={null} beforeName="" marks={[]} height={190} failures={0} />
+          <Panel title="Latency">
+            <Failed what="This chart" error={late} path="/v1/endpoints/17/series" again={() => {}} />
+          </Panel>
+        </div>
         <div class="pile">
           <Panel title="Loading" beside={<span class="muted">after 200 ms, never for less than 300 ms</span>}>
             <div class="panel-body">

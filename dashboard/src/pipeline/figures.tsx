@@ -7,6 +7,7 @@ import { Figure, Figures } from '../shell/figures';
 /** How far behind: seconds with a decimal as long as that says something. */
 export function behind(ms: number | null): Quantity {
   if (ms == null) return { text: NONE, unit: '' };
+  if (ms < 50) return { text: ms === 0 ? '0' : '<0.1', unit: 's' };
   if (ms < 60_000) return { text: (ms / 1000).toFixed(1), unit: 's' };
   const minutes = ms / 60_000;
   if (minutes < 90) return { text: minutes.toFixed(0), unit: 'min' };

@@ -78,10 +78,6 @@ function events(value: number | null): Quantity {
   return value != null && value >= 1_000 && value < 1e6 ? { text: String(value / 1_000), unit: 'k' } : count(value);
 }
 
-function age(value: number | null): Quantity {
-  return value === 0 ? { text: '0', unit: 's' } : behind(value);
-}
-
 export function History({ history }: { history: Samples }) {
   const line = useMemo(() => timelineOf(history), [history]);
   const backlog: Line = {
@@ -100,7 +96,7 @@ export function History({ history }: { history: Samples }) {
     values: history.freshness_ms,
     ink: 'p95',
     least: 1_000,
-    text: age,
+    text: behind,
     spoken: (value) => words(behind(value)),
   };
   return (

@@ -70,7 +70,7 @@ async fn a_kept_answer_ends_with_a_change_and_who_wants_a_new_one_says_so() {
     }
     assert_eq!(options(kept().await), 2);
     // Of a change made elsewhere it knows nothing; it was asked only just now.
-    door.store.put_poll("lunch", &["cake"]).await.unwrap();
+    door.store.put_poll("lunch", None, &["cake"]).await.unwrap();
     assert_eq!(options(door.get("/v1/polls/lunch").await), 3);
     assert_eq!(options(kept().await), 3);
 }
