@@ -34,10 +34,20 @@ interface Held<T> {
   at_ms: number;
 }
 
-/** What changes when something was counted. */
-function commitOf(): string {
+/** The last commit the stream told of: what changed with it, and up to when everything was counted then. */
+let lastCommit = { name: '', through_ms: 0 };
+
+function commitNow(): typeof lastCommit {
   const { state } = live.value;
-  return state ? `${state.counted} ${state.dead_lettered} ${state.postgres.ok}` : '';
+  const name = state ? `${state.counted} ${state.dead_lettered} ${state.postgres.ok}` : '';
+  if (name !== lastCommit.name) lastCommit = { name, through_ms: Date.parse(state?.counted_through ?? '') || 0 };
+  return lastCommit;
+}
+
+/** Whether an answer was made before a commit: answers are shared, and one that took long is given out a little longer. */
+function isBefore(answer: unknown, commit: typeof lastCommit): boolean {
+  const through = (answer as { counted_through?: string | null }).counted_through;
+  return through != null && Date.parse(through) < commit.through_ms;
 }
 
 /**
@@ -57,11 +67,14 @@ export function useReading<T>(path: string | null, every_ms: number, moves_ms = 
     const stop = new AbortController();
     const now = state.current;
     now.asked_ms = performance.now();
-    now.commit = commitOf();
+    const commit = commitNow();
+    now.commit = commit.name;
     now.busy = true;
     ask<T>(path, stop.signal)
       .then((answer) => {
         now.failed = false;
+        // Then it is asked for again, when its time has come.
+        if (isBefore(answer, commit)) now.commit = '';
         hold({ answer, path, error: null, at_ms: Date.now() });
       })
       .catch((error: unknown) => {
@@ -80,9 +93,10 @@ export function useReading<T>(path: string | null, every_ms: number, moves_ms = 
     if (path === null || !every_ms) return;
     const consider = () => {
       const now = state.current;
+      const commit = commitNow();
       const since_ms = performance.now() - now.asked_ms;
       if (document.hidden || now.busy || since_ms < (now.failed ? FAILED_MS : every_ms) || !live.value.open) return;
-      if (commitOf() !== now.commit || now.failed || since_ms >= moves_ms) setRound((n) => n + 1);
+      if (commit.name !== now.commit || now.failed || since_ms >= moves_ms) setRound((n) => n + 1);
     };
     const unwatch = live.watch(consider);
     document.addEventListener('visibilitychange', consider);
