@@ -76,6 +76,7 @@ TALLY_DEADLINE_MS: {{ int64 .Values.api.deadlineMs | quote }}
 TALLY_BACKLOG_EVENTS: {{ int64 .Values.stream.backlogEvents | quote }}
 TALLY_TRUST_FORWARDED: {{ .Values.api.trustForwarded | quote }}
 TALLY_CORS_ORIGINS: {{ join "," .Values.api.corsOrigins | quote }}
+TALLY_LIVE_MAX: {{ int64 .Values.api.liveMax | quote }}
 TALLY_GRACE_SECONDS: {{ int64 .Values.api.graceSeconds | quote }}
 {{- if .Values.reports.enabled }}
 TALLY_REPORTS_DIR: /reports

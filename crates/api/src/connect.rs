@@ -85,6 +85,7 @@ async fn redis(front: &Front) -> Result<(), ServerError> {
     waiting.over();
     let appender = log.appender(front.config.limits);
     let _ = front.found_redis.set(Redis { log, appender });
+    front.live.look_soon();
     Ok(())
 }
 
@@ -127,6 +128,7 @@ async fn postgresql(front: &Front) -> Result<(), ServerError> {
         }
     };
     waiting.over();
+    front.live.look_soon();
     let (ours, theirs) = (front.config.shards, layout.shards);
     if ours != theirs || layout.hash_names != HASH_NAMES {
         let theirs = format!("{theirs} shards ({})", layout.hash_names);

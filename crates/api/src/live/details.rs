@@ -14,6 +14,8 @@ use crate::front::Front;
 
 /// How long one question may take.
 const ASKED_FOR: Duration = Duration::from_secs(2);
+/// How long answers serve that are not whole.
+const PART_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// The last answers.
 #[derive(Debug, Default)]
@@ -39,6 +41,7 @@ impl Details {
     /// Asks again, if the last answers are older than `age`.
     pub(super) async fn refresh(&self, front: &Front, age: Duration) -> Arc<Detail> {
         let mut last = self.last.lock().await;
+        let age = if last.1.is_whole() { age } else { age.min(PART_AGE_MAX) };
         if last.0.is_none_or(|at| at.elapsed() >= age) {
             let (redis, database) = tokio::join!(of_redis(front), of_database(front));
             let was = &last.1;
@@ -59,6 +62,12 @@ impl Details {
     /// The last answers, whatever their age.
     pub(super) async fn last(&self) -> Arc<Detail> {
         Arc::clone(&self.last.lock().await.1)
+    }
+}
+
+impl Detail {
+    fn is_whole(&self) -> bool {
+        self.memory.is_some() && self.schema.is_some()
     }
 }
 

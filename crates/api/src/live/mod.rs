@@ -81,6 +81,11 @@ impl Live {
         self.stopped.send_replace(true);
     }
 
+    /// Something is there that was not: look soon, and do not wait until it is time.
+    pub(crate) fn look_soon(&self) {
+        self.asked.notify_one();
+    }
+
     fn is_watched(&self) -> bool {
         self.states.receiver_count() > 0
     }
@@ -150,7 +155,11 @@ pub(crate) async fn watch(front: &Front) {
 
 /// One look, shared. While a server keeps it waiting, what was seen last is sent again every second.
 async fn look(front: &Front) {
-    let looking = front.live.sight(front, Duration::ZERO);
+    let looking = async {
+        let sight = front.live.sight(front, Duration::ZERO).await;
+        front.live.details.refresh(front, LOOK_EVERY_IDLE).await;
+        sight
+    };
     tokio::pin!(looking);
     let sight = loop {
         match timeout(STATE_EVERY, &mut looking).await {
@@ -161,7 +170,6 @@ async fn look(front: &Front) {
             }
         }
     };
-    front.live.details.refresh(front, LOOK_EVERY_IDLE).await;
     let rates = front.live.seen.lock().await.rates.now(&sight);
     let event = state::event(front, &sight, &rates).await;
     front.live.states.send_replace(Some(State { event, made: Instant::now() }));

@@ -89,8 +89,8 @@ impl Sight {
     pub(super) fn behind_ms(&self) -> Vec<i64> {
         let each = self.positions.iter().zip(&self.through_ms);
         each.map(|(row, through_ms)| match self.status(row.shard) {
-            // The entry is stamped one millisecond after what is counted.
-            Some(status) if status.last > row.position() => (status.time_ms - through_ms - 1).max(0),
+            // The entry is stamped one millisecond after what is counted. A header alone is nothing that waits.
+            Some(status) if status.totals.events > row.anchor.totals.events => (status.time_ms - through_ms - 1).max(0),
             _ => 0,
         })
         .collect()

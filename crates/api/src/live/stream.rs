@@ -73,7 +73,7 @@ pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result
     }
     let place = Place::take(&front)?;
     let (states, stopped) = (front.live.states.subscribe(), front.live.stopped.subscribe());
-    front.live.asked.notify_one();
+    front.live.look_soon();
     let watching = Watching { states, stopped, said: Said::Nothing, _place: place };
     Ok(answer.streaming(stream::unfold(watching, next)))
 }

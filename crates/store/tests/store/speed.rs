@@ -99,6 +99,9 @@ async fn reads() {
 
 /// Appliers at once, each on a shard of its own, so that their commits can share a write to the disk.
 const APPLIERS: u16 = 8;
+/// Batches of one applier in one round, and rounds.
+const NOTIFY_BATCHES: u32 = 20;
+const NOTIFY_ROUNDS: u32 = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
@@ -119,41 +122,40 @@ async fn notify() {
     for log in &mut logs {
         apply_all(&store, &log.next(busy(20, 0))).await;
     }
-    for appliers in [1, 2, usize::from(APPLIERS)] {
-        for round in 0..6 {
-            let how = ["no", "beside", "inside"][round % 3];
-            sql.batch_execute(if how == "inside" { &inside } else { &beside }).await.unwrap();
-            // As a consumer does: ten times a second.
-            let announcing = (how == "beside").then(|| {
-                let store = store.clone();
-                tokio::spawn(async move {
-                    loop {
-                        store.announce().await.unwrap();
-                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                    }
-                })
-            });
-            let started = Instant::now();
-            let work = logs[..appliers].iter().cloned().map(|mut log| {
-                let store = store.clone();
-                tokio::spawn(async move {
-                    for _ in 0..BATCHES {
-                        let batch = log.next(busy(20, 0));
-                        let Applied::Done { grown, .. } = apply_all(&store, &batch).await else { panic!() };
-                        store.compact(&grown).await.unwrap();
-                    }
-                    log
-                })
-            });
-            let done = futures_util::future::join_all(work).await;
-            let seconds = started.elapsed().as_secs_f64();
-            announcing.inspect(tokio::task::JoinHandle::abort);
-            for (log, done) in logs.iter_mut().zip(done) {
-                *log = done.unwrap();
+    for appliers in [1, usize::from(APPLIERS)] {
+        let mut spent = [0.0; 3];
+        // In turns, so that what else the machine does falls on all alike.
+        for _ in 0..NOTIFY_ROUNDS {
+            for (how, spent) in ["none", "beside", "inside"].into_iter().zip(&mut spent) {
+                sql.batch_execute(if how == "inside" { &inside } else { &beside }).await.unwrap();
+                let announcing = (how == "beside").then(|| tokio::spawn(announce_for_ever(store.clone())));
+                let started = Instant::now();
+                let work = logs[..appliers].iter().cloned().map(|log| tokio::spawn(apply_some(store.clone(), log)));
+                let done = futures_util::future::join_all(work).await;
+                *spent += started.elapsed().as_secs_f64();
+                announcing.inspect(tokio::task::JoinHandle::abort);
+                logs.iter_mut().zip(done).for_each(|(log, done)| *log = done.unwrap());
             }
-            #[allow(clippy::cast_precision_loss)]
-            let per_second = f64::from(BATCHES) * appliers as f64 / seconds;
-            println!("{appliers} appliers, {how} notification: {per_second:.0} batches/s");
         }
+        #[allow(clippy::cast_precision_loss)]
+        let batches = f64::from(NOTIFY_BATCHES * NOTIFY_ROUNDS) * appliers as f64;
+        let [none, beside, inside] = spent.map(|seconds| batches / seconds);
+        println!("{appliers} appliers, batches/s: {none:.0} without, {beside:.0} beside, {inside:.0} inside");
     }
+}
+
+/// As a consumer does: ten times a second.
+async fn announce_for_ever(store: Store) {
+    loop {
+        store.announce().await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+async fn apply_some(store: Store, mut log: TestLog) -> TestLog {
+    for _ in 0..NOTIFY_BATCHES {
+        let Applied::Done { grown, .. } = apply_all(&store, &log.next(busy(20, 0))).await else { panic!() };
+        store.compact(&grown).await.unwrap();
+    }
+    log
 }
