@@ -44,8 +44,15 @@ Importing twice: lines are posted in blocks of 2,000, each under a key made of s
 block number and its bytes. Run the same command again, after success or after it broke half way, and
 nothing is counted twice, as long as the API remembers keys (24 h). The name of a file does not matter,
 nor whether it is compressed; two logs with the same lines count once. A file that has grown since is
-another matter: its last block is a new one, and its lines would count again. To follow a growing
-file, wait for --follow, which comes later.
+another matter: its last block is a new one, and its lines would count again. That is what --follow
+is for.
+
+Following: tally import --follow access.log counts what is in the file, then what is written to it,
+within about a second, until Ctrl-C or SIGTERM; it stays with the log when it is rotated (renamed and
+made anew, or copied and truncated). The place it has reached is kept in a file (--state), so the same
+command goes on where it ended, also after a crash or a rotation in the meantime: nothing is counted
+twice (while the API remembers keys) and nothing is left out. Lines that a plain import of the same
+file has counted before would count again: follow from the beginning, or with --from-now.
 
 Routes: query strings go, and obvious ids in paths become {id}. --dry-run shows both and posts nothing.
 
@@ -57,6 +64,7 @@ Examples:
   tally import --service shop --dry-run access.log.1 access.log.2.gz
   ssh web1 cat /var/log/nginx/access.log | tally import --service web1 -
   tally import --shift-to-now https://example.com/access.log.gz
+  tally import --follow --service shop /var/log/nginx/access.log
 
 Exit codes: 0 all posted (also when some lines could not be read or were rejected),
 1 could not finish, 2 wrong usage.";
@@ -112,9 +120,18 @@ pub(crate) struct ImportArgs {
     /// Print the summary as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
-    /// How long to wait for an API that is away, since its last answer
-    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_duration)]
-    pub(crate) retry_for: Duration,
+    /// How long to wait for an API that is away, since its last answer [default: 5m; with --follow 30d]
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
+    pub(crate) retry_for: Option<Duration>,
+    /// Go on with what is written to the log from now on, across rotation, until Ctrl-C or SIGTERM
+    #[arg(long, conflicts_with_all = ["dry_run", "shift", "shift_to_now"])]
+    pub(crate) follow: bool,
+    /// With --follow: where to keep the place that was reached [default: a file in ~/.local/state/tally]
+    #[arg(long, value_name = "FILE", requires = "follow")]
+    pub(crate) state: Option<PathBuf>,
+    /// With --follow: leave out what is in the log already, when it is followed for the first time
+    #[arg(long, requires = "follow")]
+    pub(crate) from_now: bool,
 }
 
 /// `tally demo`
@@ -270,6 +287,8 @@ mod tests {
             (&["import", "--shift", "3041", "a"], "3041d"),
             (&["import", "--shift", "1d", "--shift-to-now", "a"], "cannot be used with"),
             (&["import", "--retry-for", "5", "a"], "90s"),
+            (&["import", "--follow", "--dry-run", "a"], "cannot be used with"),
+            (&["import", "--state", "s", "a"], "--follow"),
             (&["demo", "--rate", "0"], "1..=50000"),
             (&["report"], "--out"),
             (&["report", "--from", "yesterday", "--out", "a.html"], "2026-03-12"),

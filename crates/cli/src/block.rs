@@ -15,8 +15,10 @@ const _: () = assert!(BLOCK_LINES <= tally_model::REQUEST_EVENTS_MAX, "a block m
 /// A run of physical lines of one log, as they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// Which block of its log this is, from 0.
+    /// Which block of its log this is, from 0; of a log that is followed, the byte at which it begins.
     pub(crate) number: u64,
+    /// The number of its first line in the log, from 1.
+    pub(crate) first_line: u64,
     /// The raw bytes, line ends included. Of a line beyond [`LINE_BYTES_MAX`] the rest is replaced by its SHA-256 in
     /// hex: the line still reads as too long, the key still depends on every byte, and memory stays bounded.
     pub(crate) bytes: Vec<u8>,
@@ -25,14 +27,19 @@ pub(crate) struct Block {
 }
 
 impl Block {
+    /// At most [`BLOCK_LINES`] lines of a log that is followed, which begin at the byte `offset` with the line
+    /// `first_line`.
+    ///
+    /// # Errors
+    /// None, as `lines` are in memory.
+    pub(crate) fn of(lines: &[u8], offset: u64, first_line: u64) -> io::Result<Self> {
+        let block = Blocks::new(lines).next().unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))?;
+        Ok(Self { number: offset, first_line, ..block })
+    }
+
     /// How many physical lines it has.
     pub(crate) fn line_count(&self) -> usize {
         self.ends.len()
-    }
-
-    /// The number of its first line in the log, from 1.
-    pub(crate) fn first_line(&self) -> u64 {
-        self.number * BLOCK_LINES as u64 + 1
     }
 
     /// The line at `index`, its line end included.
@@ -73,7 +80,8 @@ impl<R: BufRead> Blocks<R> {
         }
         let number = self.next_number;
         self.next_number += 1;
-        Ok((!ends.is_empty()).then_some(Block { number, bytes, ends }))
+        let first_line = number * BLOCK_LINES as u64 + 1;
+        Ok((!ends.is_empty()).then_some(Block { number, first_line, bytes, ends }))
     }
 }
 
@@ -146,7 +154,7 @@ mod tests {
         let cut = blocks(log.as_bytes());
         assert_eq!(cut.iter().map(Block::line_count).collect::<Vec<_>>(), [BLOCK_LINES, BLOCK_LINES, 1]);
         assert_eq!(cut.iter().flat_map(|block| block.bytes.clone()).collect::<Vec<_>>(), log.as_bytes());
-        assert_eq!((cut[1].number, cut[1].first_line(), cut[1].line(1)), (1, 2_001, &b"line 2001\n"[..]));
+        assert_eq!((cut[1].number, cut[1].first_line, cut[1].line(1)), (1, 2_001, &b"line 2001\n"[..]));
         assert_eq!(cut[2].lines().collect::<Vec<_>>(), [b"line 4000\n"]);
     }
 

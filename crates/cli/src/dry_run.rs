@@ -72,7 +72,7 @@ pub(crate) async fn dry_run(args: &ImportArgs, logs: Logs, recipe: Recipe) -> Re
 
 impl Preview {
     fn add(&mut self, recipe: &Recipe, block: &Block) {
-        for (number, text) in (block.first_line()..).zip(block.lines()) {
+        for (number, text) in (block.first_line..).zip(block.lines()) {
             self.lines += 1;
             match Line::parse(text) {
                 Ok(line) => self.count(recipe, &line),

@@ -40,6 +40,25 @@ pub(crate) enum Error {
     /// `--shift-to-now` on a log whose times lie further away than a shift can be.
     #[error("--shift-to-now would need a shift of more than 200 years")]
     TooFar,
+    /// `--follow` of something else than one plain file.
+    #[error("cannot follow {name}: {reason}")]
+    NotFollowed {
+        /// The log as named by the user.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The place that was reached cannot be read or written down.
+    #[error("{name}: {reason}")]
+    State {
+        /// The file that keeps it.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Told to end while the API was away.
+    #[error("ended before Tally had answered; nothing is lost: the same command goes on from here")]
+    Ended,
     /// Nobody took the events for as long as `--retry-for` allows.
     #[error(
         "cannot reach Tally at {url}: {reason} (tried for {}); \

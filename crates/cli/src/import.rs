@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio::runtime::Handle;
@@ -13,8 +13,9 @@ use crate::args::ImportArgs;
 use crate::block::Block;
 use crate::dry_run;
 use crate::error::Error;
+use crate::follow;
 use crate::logs::Logs;
-use crate::part::{EXAMPLES_MAX, Part, Recipe};
+use crate::part::{EXAMPLES_MAX, KEY_DOMAIN, Part, Recipe};
 use crate::post::{Answer, Poster, Rejection};
 use crate::progress::Progress;
 use crate::shift::Shift;
@@ -24,6 +25,8 @@ use crate::summary::{Outcome, RejectedLine, Summary, say};
 const BLOCKS_IN_FLIGHT: usize = 4;
 /// Blocks that are read ahead.
 const BLOCKS_AHEAD: usize = 2;
+/// How long the API may stay away where nothing else is said.
+const RETRY_FOR: Duration = Duration::from_secs(5 * 60);
 /// Raw bytes of blocks that wait or are in flight, in KiB; the reader waits for room.
 const ROOM_KIB: u32 = 64 * 1024;
 
@@ -39,6 +42,12 @@ pub(crate) async fn import(args: &ImportArgs) -> ExitCode {
     let began = Instant::now();
     let mut summary = Summary::new(args);
     let result = match prepare(args).await {
+        _ if args.follow => {
+            let followed = follow::follow(args, &mut summary).await;
+            summary.finish(began.elapsed(), followed.as_ref().err());
+            summary.print(args.json);
+            followed
+        }
         Ok((logs, recipe)) if args.dry_run => dry_run::dry_run(args, logs, recipe).await,
         Ok((logs, recipe)) => {
             summary.set_shift(recipe.shift);
@@ -72,18 +81,25 @@ async fn prepare(args: &ImportArgs) -> Result<(Logs, Recipe), Error> {
         (logs, shift) = scan.await.map_err(|error| Error::Internal(error.to_string()))??;
         say(&format!("tally: --shift-to-now is --shift {shift} this time; repeat the import with that"));
     }
-    Ok((logs, Recipe { service: args.service.clone(), shift, keep_ids: args.keep_ids }))
+    Ok((logs, Recipe { service: args.service.clone(), shift, keep_ids: args.keep_ids, key_domain: KEY_DOMAIN.into() }))
 }
 
 async fn post_all(args: &ImportArgs, logs: Logs, recipe: Recipe, summary: &mut Summary) -> Result<(), Error> {
     let progress = Progress::start(&args.logs, Arc::clone(&logs.read_bytes));
     let waiting = progress.clone();
-    let poster = Poster::new(args.to.clone(), args.retry_for, Box::new(move |why, left| waiting.wait(why, left)))?;
+    let poster = Poster::new(
+        args.to.clone(),
+        args.retry_for.unwrap_or(RETRY_FOR),
+        Box::new(move |why, left| waiting.wait(why, left)),
+    )?;
     let (poster, recipe) = (&poster, &Arc::new(recipe));
     let failed = AtomicBool::new(false);
     let mut outcomes = std::pin::pin!(
         loaded_blocks(logs, progress.clone(), &failed)
-            .map(|loaded| async move { post_block(poster, recipe, loaded?).await })
+            .map(|loaded| async move {
+                let Loaded { log, block, _room } = loaded?;
+                post_block(poster, recipe, log, block).await
+            })
             .buffer_unordered(BLOCKS_IN_FLIGHT)
     );
     let mut first_error = None;
@@ -128,10 +144,16 @@ fn loaded_blocks(logs: Logs, progress: Progress, failed: &AtomicBool) -> impl St
     })
 }
 
-async fn post_block(poster: &Poster, recipe: &Arc<Recipe>, loaded: Loaded) -> Result<Outcome, Error> {
-    let (log, lines, recipe) = (loaded.log, loaded.block.line_count() as u64, Arc::clone(recipe));
-    let reading = tokio::task::spawn_blocking(move || (recipe.read(&loaded.block), loaded._room));
-    let (reading, _room) = reading.await.map_err(|error| Error::Internal(error.to_string()))?;
+/// Posts what counts of a block, under keys that follow from it.
+pub(crate) async fn post_block(
+    poster: &Poster,
+    recipe: &Arc<Recipe>,
+    log: usize,
+    block: Block,
+) -> Result<Outcome, Error> {
+    let (lines, recipe) = (block.line_count() as u64, Arc::clone(recipe));
+    let reading = tokio::task::spawn_blocking(move || recipe.read(&block));
+    let reading = reading.await.map_err(|error| Error::Internal(error.to_string()))?;
     let unreadable_examples = reading.examples;
     let mut outcome = Outcome { log, lines, unreadable: reading.unreadable, unreadable_examples, ..Outcome::default() };
     // At most one pending half for each halving: as many as the events of a block can be halved.

@@ -1,7 +1,8 @@
 //! `tally`, the hand tool: counts the requests of access logs, posts demo traffic, fetches reports, and checks a running Tally.
 //!
 //! The way of a log: [`source`] opens and unpacks it, [`block`] cuts it, [`line`] and [`part`] turn a block
-//! into what is posted, [`post`] gets it through, [`summary`] says what came of it; [`import`] is the pipeline.
+//! into what is posted, [`post`] gets it through, [`summary`] says what came of it; [`import`] is the pipeline, and
+//! [`follow`] the one for a log that grows.
 
 mod args;
 mod block;
@@ -10,6 +11,7 @@ mod demo;
 mod dry_run;
 mod error;
 mod fetch;
+mod follow;
 mod history;
 mod import;
 mod line;

@@ -14,8 +14,8 @@ use crate::shift::Shift;
 /// Largest body in bytes before it is cut in two; half of what the API takes, whose entry limit is on packed bytes.
 /// Changing it changes the keys of the blocks that are cut.
 const PART_BYTES_MAX: usize = tally_model::BODY_BYTES_MAX / 2;
-/// Stands before all that a key is made of; a new way to make events needs a new one.
-const KEY_DOMAIN: &[u8] = b"tally import 1\0";
+/// Of keys that a log's content alone decides; a new way to make events needs a new one.
+pub(crate) const KEY_DOMAIN: &[u8] = b"tally import 1\0";
 /// Examples of unreadable lines that one block gives, at most.
 pub(crate) const EXAMPLES_MAX: usize = 5;
 /// Longest example, in characters.
@@ -30,6 +30,8 @@ pub(crate) struct Recipe {
     pub(crate) shift: Shift,
     /// Whether paths stay as they are.
     pub(crate) keep_ids: bool,
+    /// Stands before all that a key is made of: [`KEY_DOMAIN`], or whose blocks these are.
+    pub(crate) key_domain: Vec<u8>,
 }
 
 /// A line that was not counted, for the summary.
@@ -68,7 +70,7 @@ pub(crate) struct Part {
 impl Recipe {
     /// The key of a block: SHA-256 over service, shift, options, block number and raw bytes.
     pub(crate) fn key(&self, block: &Block) -> String {
-        let mut digest = Sha256::new_with_prefix(KEY_DOMAIN);
+        let mut digest = Sha256::new_with_prefix(&self.key_domain);
         digest.update((self.service.len() as u64).to_le_bytes());
         digest.update(&self.service);
         digest.update(self.shift.seconds().to_le_bytes());
@@ -82,7 +84,7 @@ impl Recipe {
     pub(crate) fn read(&self, block: &Block) -> Reading {
         let mut writer = EventWriter::new(self, block.bytes.len());
         let (mut unreadable, mut examples) = (0, Vec::new());
-        for (number, line) in (block.first_line()..).zip(block.lines()) {
+        for (number, line) in (block.first_line..).zip(block.lines()) {
             if let Err(reason) = Line::parse(line).and_then(|parsed| writer.write(&parsed, number)) {
                 unreadable += 1;
                 if examples.len() < EXAMPLES_MAX {

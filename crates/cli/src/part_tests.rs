@@ -4,7 +4,7 @@ use super::*;
 use crate::block::Blocks;
 
 fn recipe() -> Recipe {
-    Recipe { service: "web".into(), shift: Shift::default(), keep_ids: false }
+    Recipe { service: "web".into(), shift: Shift::default(), keep_ids: false, key_domain: KEY_DOMAIN.into() }
 }
 
 fn block(log: &str) -> Block {
@@ -63,6 +63,7 @@ fn the_key_follows_from_content_and_options_alone() {
         key(&Recipe { service: "api".into(), ..recipe() }, &log),
         key(&Recipe { shift: Shift::from_seconds(1), ..recipe() }, &log),
         key(&Recipe { keep_ids: true, ..recipe() }, &log),
+        key(&Recipe { key_domain: b"followed".into(), ..recipe() }, &log),
         key(&recipe(), log.trim_end()),
         recipe().key(&second),
     ];

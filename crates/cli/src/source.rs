@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -141,7 +141,7 @@ impl Log {
 fn decompressed(mut stored: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut head = Vec::with_capacity(4);
     stored.by_ref().take(4).read_to_end(&mut head)?;
-    let (gzip, zstd) = (head.starts_with(&[0x1f, 0x8b]), is_zstd(&head));
+    let (gzip, zstd) = (is_gzip(&head), is_zstd(&head));
     let whole = BufReader::with_capacity(READ_BYTES, Read::chain(Cursor::new(head), stored));
     Ok(if gzip {
         Box::new(BufReader::with_capacity(READ_BYTES, MultiGzDecoder::new(whole)))
@@ -150,6 +150,17 @@ fn decompressed(mut stored: impl Read + Send + 'static) -> io::Result<Box<dyn Bu
     } else {
         Box::new(whole)
     })
+}
+
+/// Whether a file begins as gzip or zstd does.
+pub(crate) fn is_packed(path: &Path) -> io::Result<bool> {
+    let mut head = Vec::with_capacity(4);
+    File::open(path)?.take(4).read_to_end(&mut head)?;
+    Ok(is_gzip(&head) || is_zstd(&head))
+}
+
+fn is_gzip(head: &[u8]) -> bool {
+    head.starts_with(&[0x1f, 0x8b])
 }
 
 /// A zstd frame, or one of the skippable frames that may stand before it (RFC 8878 §3.1).

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests panic, outside of test functions too")]
 
 mod fake_api;
+mod follow;
 mod tool;
 
 mod check;
