@@ -91,6 +91,9 @@ describe('a timeline', () => {
     expect(uncounted(line)).toBeNull();
     expect(uncounted({ ...line, through_s: 1000, now_s: 1000 })).toBeNull();
   });
+  it('has no zeros from before counting began', () => {
+    expect(rates({ ...line, since_s: 70 }, [0, 3, 30, 0])).toEqual([null, 0.05, 1, null]);
+  });
   it('ends lines where counting does, and divides the running step by what of it is counted', () => {
     expect(rates(line, [60, 0, 30, 0])).toEqual([1, 0, 1, null]);
     expect(countedOnly(line, [1, null, 3, 4])).toEqual([1, null, 3, null]);

@@ -3,18 +3,25 @@
 import type { Series, Windowed } from '../api/answers';
 import { DAY_S, seconds } from '../format/times';
 import type { Timeline } from './timeline';
-import { countedSeconds, isWhole, stepSeconds } from './timeline';
+import { countedSeconds, isRunning, stepSeconds } from './timeline';
 
 /** Months differ; this is for the last of a line, whose end no next one tells. */
 const MONTH_S = 30 * DAY_S;
 
 export type Line = (number | null)[];
 
+/** An answer with a series. */
+export interface Charted extends Windowed {
+  step_seconds: number | null;
+  first_request_at: string | null;
+  series: Series;
+}
+
 /** The time axis of an answer, read at a moment of the server's clock; unknown, nothing is said to wait. */
-export function timelineOf(answer: Windowed & { step_seconds: number | null; series: Series }, now_s: number | null): Timeline {
+export function timelineOf(answer: Charted, now_s: number | null): Timeline {
   const through_s = seconds(answer.counted_through) ?? 0;
   const step_s = answer.step_seconds ?? MONTH_S;
-  return { start_s: answer.series.start_s, step_s, through_s, now_s: Math.max(now_s ?? 0, through_s) };
+  return { start_s: answer.series.start_s, step_s, since_s: seconds(answer.first_request_at) ?? undefined, through_s, now_s: Math.max(now_s ?? 0, through_s) };
 }
 
 /** Values where a step has begun to be counted, null beyond: a line ends where counting does. */
@@ -42,7 +49,7 @@ export function shares(part: readonly number[], requests: readonly number[]): Li
 
 /** A line cut in two: what is over, and the running step with the one before it, which is drawn dashed. */
 export function running(line: Timeline, values: Line): { over: Line; running: Line } {
-  const first = line.start_s.findIndex((_, i) => !isWhole(line, i));
+  const first = line.start_s.findIndex((_, i) => isRunning(line, i));
   if (first < 0) return { over: values, running: values.map(() => null) };
   return {
     over: values.map((value, i) => (i < first ? value : null)),

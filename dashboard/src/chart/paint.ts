@@ -4,7 +4,7 @@
 import type uPlot from 'uplot';
 import type { Mark } from '../api/answers';
 import { THIN } from '../format/numbers';
-import { hourMinute, moment } from '../format/times';
+import { DAY_S, hourMinute, moment, sameDay } from '../format/times';
 import type { Lane, Layer } from './frame';
 import { laneTop } from './frame';
 import { axisFont, ink, uncountedHatch } from './ink';
@@ -152,9 +152,10 @@ function haloed(ctx: CanvasRenderingContext2D, text: string, x: number, y: numbe
 /** `errors ×57, 02:40 – 04:10`, and shorter. */
 export function markTexts(mark: Mark, window_s: number): string[] {
   const errors = mark.factor == null ? 'new errors' : `errors ×${Math.round(mark.factor)}`;
-  const sameDay = moment(mark.from_s, window_s).slice(0, 3) === moment(mark.to_s, window_s).slice(0, 3);
-  const until = sameDay || window_s <= 86400 ? hourMinute(mark.to_s) : moment(mark.to_s, window_s);
-  const since = window_s <= 86400 ? hourMinute(mark.from_s) : moment(mark.from_s, window_s);
+  // Within a day or so the clock is enough, for the axis is below.
+  const short = window_s <= 1.5 * DAY_S;
+  const since = short ? hourMinute(mark.from_s) : moment(mark.from_s, window_s);
+  const until = short || sameDay(mark.from_s, mark.to_s) ? hourMinute(mark.to_s) : moment(mark.to_s, window_s);
   return [`${errors}, ${since} – ${until}`, errors];
 }
 

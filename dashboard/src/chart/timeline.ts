@@ -9,6 +9,8 @@ export interface Timeline {
   step_s: number;
   /** Every event accepted before this is in the numbers. */
   through_s: number;
+  /** When counting began. Before it there is nothing, and no zero either. */
+  since_s?: number;
   /** The moment the numbers were read, by the server's clock as far as the page knows it. */
   now_s: number;
 }
@@ -60,14 +62,15 @@ const TELLING_PART = 1 / 12;
  */
 export function countedSeconds(line: Timeline, i: number): number {
   const whole = stepSeconds(line, i);
+  if (line.since_s !== undefined && line.start_s[i]! + whole <= line.since_s) return 0;
   const seconds = Math.min(whole, line.through_s - line.start_s[i]!);
   if (seconds >= whole) return seconds;
   return lags(line) || seconds < whole * TELLING_PART ? 0 : seconds;
 }
 
-/** Whether a step is over and wholly counted. */
-export function isWhole(line: Timeline, i: number): boolean {
-  return countedSeconds(line, i) >= stepSeconds(line, i);
+/** Whether a step is still counted into, or not yet. */
+export function isRunning(line: Timeline, i: number): boolean {
+  return line.start_s[i]! + stepSeconds(line, i) > line.through_s;
 }
 
 /** The stretch that is accepted and not counted yet, if it is worth a word. */
