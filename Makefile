@@ -48,7 +48,7 @@ test: test-prerequisites ## Run every test, against real servers, and the dashbo
 browser-test: test-prerequisites ## Run the dashboard's tests in a browser, against the programs as they are built (ONLY=overview)
 	cargo build --workspace --bins
 	$(npm_ci)
-	cd dashboard && TALLY_BINARIES="$(target)/debug" npx playwright test $(ONLY)
+	cd dashboard && BINARIES="$(target)/debug" npx playwright test $(ONLY)
 
 dashboard: page-prerequisites ## Build the page from dashboard/src into dashboard/dist, which is committed
 	$(npm_ci)
@@ -61,12 +61,12 @@ dashboard-check: page-prerequisites ## Check the page's types and units, and tha
 screenshots: test-prerequisites ## Write the pages' pictures to docs/images/dashboard
 	cargo build --release --workspace --bins
 	$(npm_ci)
-	cd dashboard && TALLY_BINARIES="$(target)/release" npm run screenshots
+	cd dashboard && BINARIES="$(target)/release" npm run screenshots
 
 bench-dashboard: test-prerequisites ## Measure the page: bytes, first figures, 5,000 endpoints; into docs/benchmarks/dashboard.md
 	cargo build --release --workspace --bins
 	$(npm_ci)
-	cd dashboard && TALLY_BINARIES="$(target)/release" npm run bench
+	cd dashboard && BINARIES="$(target)/release" npm run bench
 
 chaos: prerequisites ## Kill everything at random for long, then count (CHAOS_SECONDS=600)
 	cargo build --workspace --bins --tests

@@ -13,7 +13,7 @@ const run = promisify(execFile);
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** Where `cargo build` put the programs. */
-const BINARIES = process.env.TALLY_BINARIES ?? join(ROOT, 'target/debug');
+const BINARIES = process.env.BINARIES ?? join(ROOT, 'target/debug');
 
 /** How long everything may take to start, and to stop before it is killed. */
 const START_MS = 120_000;
@@ -57,7 +57,9 @@ export class System {
     await chmod(data, 0o755);
     const port = await freePort();
     const args = ['run', '--data', join(data, 'run'), '--port', String(port)];
-    const env = { ...process.env, TALLY_REPORTS_DIR: join(data, 'reports'), ...settings };
+    // Nobody's settings but ours: a wrong one would stop the start.
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('TALLY_'));
+    const env = { ...Object.fromEntries(inherited), TALLY_REPORTS_DIR: join(data, 'reports'), ...settings };
     const servers = spawn(join(BINARIES, 'tally-servers'), args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     const system = new System(`http://127.0.0.1:${port}`, data, servers);
     await system.ready();

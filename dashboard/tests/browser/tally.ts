@@ -92,7 +92,7 @@ export async function endpoints(url: string, query: string): Promise<Row[]> {
 /** A window of whole hours in the past: its numbers do not change while a test looks at them. */
 export function pastHours(fromHoursAgo: number, toHoursAgo: number): { from: string; to: string; query: string } {
   const hour = Math.floor(Date.now() / 3_600_000);
-  const text = (hours: number) => new Date((hour - hours) * 3_600_000).toISOString().replace(':00.000Z', 'Z');
+  const text = (hours: number) => new Date((hour - hours) * 3_600_000).toISOString().replace('.000Z', 'Z');
   const [from, to] = [text(fromHoursAgo), text(toHoursAgo)];
   return { from, to, query: `from=${from}&to=${to}` };
 }
