@@ -78,12 +78,12 @@ fn shown(found: DeadReason, floors: Floors) -> Reason {
         last_at: rfc3339_ms(found.last_at_ms),
         sample: found.samples.first().map(sample),
         redrivable: found.samples.iter().any(|letter| can_be_counted(letter, floors)),
-        redrive: found.redrive.map(asked),
+        redrive: found.redrive.as_ref().map(asked),
         reason: found.reason,
     }
 }
 
-fn asked(redrive: Redrive) -> Asked {
+fn asked(redrive: &Redrive) -> Asked {
     Asked {
         asked_at: rfc3339_ms(redrive.asked_at_ms),
         asked: redrive.asked,

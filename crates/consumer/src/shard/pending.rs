@@ -111,7 +111,7 @@ impl Pending {
             }
             Err(error) => {
                 tracing::error!(position = %at, %error, "set an entry aside: it cannot be decoded");
-                self.set_entry_aside(at, events, (reason_of(error, format), payload));
+                self.set_entry_aside(at, events, (reason_of(&error, format), payload));
             }
         }
     }
@@ -165,8 +165,8 @@ impl Pending {
 
 /// An entry that is whole, and only newer than this program, is set aside under a reason of its own: after an upgrade it can
 /// be counted.
-fn reason_of(error: CodecError, format: u8) -> Box<str> {
-    if error == CodecError::UNKNOWN_FORMAT {
+fn reason_of(error: &CodecError, format: u8) -> Box<str> {
+    if *error == CodecError::UNKNOWN_FORMAT {
         return format!("{UNKNOWN_FORMAT}{format}").into();
     }
     UNDECODABLE.into()

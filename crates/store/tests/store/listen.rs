@@ -20,7 +20,7 @@ async fn what_is_announced_is_heard_over_broken_connections() {
         test.announce().await.unwrap();
     }
     heard(&mut listener).await;
-    test.put_poll("p", &["a"]).await.unwrap();
+    test.put_poll("p", None, &["a"]).await.unwrap();
     heard(&mut listener).await;
     test.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()")
         .await;
