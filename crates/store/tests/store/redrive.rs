@@ -194,3 +194,31 @@ async fn requests_are_one_at_a_time_and_bounded() {
     assert_eq!((reasons[0].events, reasons[0].letters, reasons[0].samples.len()), (12, 3, 2));
     assert_eq!(reasons[0].redrive.as_ref().map(|redrive| redrive.asked), Some(5));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn counting_and_redriving_one_shard_do_not_disturb_each_other() {
+    let test = TestStore::new().await;
+    let mut log = TestLog::new(0);
+    let letters = set_aside(&test, &mut log, &[1; 30]).await;
+    let work = ask(&test).await;
+    test.count(&log.next(tally(&[("web", "GET", "/", 200, NOON, None)]))).await;
+    let store = test.store.clone();
+    let redriving = tokio::spawn(async move {
+        let one = tally(&[("web", "GET", "/", 200, NOON, None)]);
+        for letter in &letters {
+            let done = store.redrive(&work, Shard::new(0), &[letter.id], &one).await.unwrap();
+            assert!(matches!(done, Redriven::Done { .. }), "{done:?}");
+        }
+    });
+    for _ in 0..30 {
+        // Whoever counts finds its own position, whatever went on in between.
+        test.count(&log.next(tally(&[("web", "GET", "/", 200, NOON, None); 2]))).await;
+    }
+    redriving.await.unwrap();
+    let row = test.position(log.shard).await.unwrap();
+    assert_eq!((row.position(), row.counted, row.dead_lettered, row.is_balanced()), (log.at, 91, 0, true));
+    assert_eq!(test.number("SELECT sum(requests) FROM endpoint_minute").await, 91);
+    let history = "SELECT count(*) FROM position_history h WHERE NOT EXISTS (SELECT FROM request_ledger l \
+                   WHERE (l.to_epoch, l.to_seq) = (h.epoch, h.seq))";
+    assert_eq!(test.number(history).await, 0, "no position but those of the log");
+}
