@@ -4,8 +4,12 @@ use std::fmt;
 
 /// Counts from here on are shortened.
 const SHORTENED_FROM: u64 = 1_000_000;
-/// A quantile that moved by less is the same: two sketches, 1 % each.
-const SAME_WITHIN: f64 = 0.02;
+/// A quantile that moved by less is the same: two sketches, 1 % each, whose bins lie 2.02 % apart.
+const SAME_WITHIN: f64 = 0.021;
+/// A count that moved by less is the same, to people.
+const SAME_COUNT_WITHIN: f64 = 0.005;
+/// Percentage points that are the same.
+const SAME_POINTS_WITHIN: f64 = 0.01;
 /// From this factor on a change is told as a factor.
 const FACTOR_FROM: f64 = 2.0;
 /// Fewer requests than this tell nothing about worse.
@@ -128,7 +132,7 @@ pub(crate) fn count_change(now: u64, before: u64) -> Change {
     let text = match (now, before) {
         (0, 0) => "≈".to_owned(),
         (_, 0) => "new".to_owned(),
-        _ => relative(now as f64 / before as f64, 0.0005),
+        _ => relative(now as f64 / before as f64, SAME_COUNT_WITHIN),
     };
     Change { text, worse: false }
 }
@@ -149,7 +153,7 @@ pub(crate) fn quantile_change(now: Option<f64>, before: Option<f64>, requests: u
 /// The change of an error ratio, in percentage points.
 pub(crate) fn ratio_change(now: f64, before: f64, requests: u64) -> Change {
     let points = (now - before) * 100.0;
-    let text = if points.abs() < 0.005 { "≈".to_owned() } else { format!("{} pp", signed(points, 2)) };
+    let text = if points.abs() < SAME_POINTS_WITHIN { "≈".to_owned() } else { format!("{} pp", signed(points, 2)) };
     let worse = requests >= REQUESTS_TELLING && now >= before * RATIO_WORSE && now - before >= RATIO_WORSE_BY;
     Change { text, worse }
 }
