@@ -64,7 +64,7 @@ function Line({ one, view, window_s }: { one: Changed; view: View; window_s: num
         ) : (
           <b>{grouped(one.more_errors)}</b>
         )}{' '}
-        more failures · 5xx {words(ratio(one.before_error_ratio))} → <b>{words(ratio(one.error_ratio))}</b>
+        more {one.more_errors === 1 ? 'failure' : 'failures'} · 5xx {words(ratio(one.before_error_ratio))} → <b>{words(ratio(one.error_ratio))}</b>
         {one.peak_error_ratio != null && one.peak_s != null && (
           <>
             , peak {words(ratio(one.peak_error_ratio))} at <TimeOf s={one.peak_s} text={moment(one.peak_s, window_s)} />
