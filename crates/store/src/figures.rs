@@ -4,11 +4,12 @@ use tally_model::{EndpointId, EndpointName, Level, Sketch, SketchSum};
 use tokio_postgres::Row;
 
 use crate::Error;
-use crate::store::{amount, column};
 
 /// The columns of a rollup.
 pub(crate) const COLUMNS: &str = "requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx, timed, duration_sum_us, \
     duration_min_us, duration_max_us, sketch";
+/// How many these are.
+const COLUMNS_LEN: usize = 11;
 /// The columns of a rollup, added up.
 pub(crate) const SUMS: &str = "sum(requests)::bigint AS requests, sum(status_1xx)::bigint AS status_1xx, \
     sum(status_2xx)::bigint AS status_2xx, sum(status_3xx)::bigint AS status_3xx, sum(status_4xx)::bigint AS status_4xx, \
@@ -51,32 +52,32 @@ impl Figures {
         self.sketch.merge(&other.sketch);
     }
 
-    /// Reads a row with the columns of a rollup. `bins` adds up its sketch, and is of nothing before and after.
+    /// Reads a row that ends with [`COLUMNS`] or [`SUMS`]. `bins` adds up its sketch, and is of nothing before and after.
     pub(crate) fn read(
         (statement, level): (&'static str, Level),
         row: &Row,
         bins: &mut SketchSum,
         whose: impl FnOnce() -> String,
     ) -> Result<Self, Error> {
-        let amount = |name| amount(statement, row, name);
-        let duration = |name| -> Result<Option<u64>, Error> {
-            let us: Option<i64> = column(statement, row, name)?;
+        let first = row.len().saturating_sub(COLUMNS_LEN);
+        let fail = |source| Error::Database { statement, source };
+        let amount = |i: usize| {
+            let value: i64 = row.try_get(first + i).map_err(fail)?;
+            u64::try_from(value).map_err(|_| Error::Answer { statement, answer: format!("a count of {value}") })
+        };
+        let duration = |i: usize| -> Result<Option<u64>, Error> {
+            let us: Option<i64> = row.try_get(first + i).map_err(fail)?;
             Ok(us.and_then(|us| u64::try_from(us).ok()))
         };
-        let classes = ["status_1xx", "status_2xx", "status_3xx", "status_4xx", "status_5xx"];
-        let mut status = [0; 5];
-        for (count, class) in status.iter_mut().zip(classes) {
-            *count = amount(class)?;
-        }
-        let added = bins.add(column(statement, row, "sketch")?);
+        let added = bins.add(row.try_get(first + 10).map_err(fail)?);
         added.map_err(|source| Error::Sketch { level: level.name(), whose: whose(), source })?;
         Ok(Self {
-            requests: amount("requests")?,
-            status,
-            timed: amount("timed")?,
-            duration_sum_us: amount("duration_sum_us")?,
-            duration_min_us: duration("duration_min_us")?,
-            duration_max_us: duration("duration_max_us")?,
+            requests: amount(0)?,
+            status: [amount(1)?, amount(2)?, amount(3)?, amount(4)?, amount(5)?],
+            timed: amount(6)?,
+            duration_sum_us: amount(7)?,
+            duration_min_us: duration(8)?,
+            duration_max_us: duration(9)?,
             sketch: bins.take(),
         })
     }

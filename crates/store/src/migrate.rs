@@ -28,8 +28,8 @@ const FUNCTIONS: [&str; 11] = [
 ];
 /// Who may do what.
 pub(crate) const GRANTS: &str = include_str!("../functions/10_grants.sql");
-/// Longest run of a migration, waiting for another one included.
-const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
+/// Longest run of a migration, waiting for another one included. One that fills new tables from old ones takes its time.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// Name of the work in errors.
 const MIGRATE: &str = "migrate";
 

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 
 use tally_model::{EndpointId, EndpointName, Level, Pieces, SketchSum, Window};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::figures::{COLUMNS, SUMS};
 use crate::store::column;
@@ -31,9 +31,8 @@ impl Store {
     pub async fn endpoints(&self, query: &EndpointQuery) -> Result<Vec<EndpointFigures>, Error> {
         let sql = endpoints_sql(&query.pieces, query.service.is_some());
         let bounds = bounds(&query.pieces);
-        let mut parameters: Vec<&(dyn ToSql + Sync)> =
-            bounds.iter().map(|bound| bound as &(dyn ToSql + Sync)).collect();
-        parameters.extend(query.service.as_ref().map(|service| service as &(dyn ToSql + Sync)));
+        let mut parameters = parameters(&bounds);
+        parameters.extend(query.service.as_ref().map(|service| (service as &(dyn ToSql + Sync), Type::TEXT)));
         let level = query.pieces.level();
         let (mut found, mut bins) = (HashMap::<EndpointId, EndpointFigures>::new(), SketchSum::new());
         let take = |row: &Row| {
@@ -45,7 +44,9 @@ impl Store {
             }
             Ok(())
         };
+        let place = self.table_place().await?;
         self.query_each(READ, &sql, &parameters, take).await?;
+        drop(place);
         let mut found: Vec<EndpointFigures> = found.into_values().collect();
         found.sort_unstable_by_key(|endpoint| endpoint.id);
         Ok(found)
@@ -62,29 +63,33 @@ impl Store {
 }
 
 /// All pieces, and the minutes that a level does not hold yet, in one statement, so from one snapshot. The bounds of the
-/// pieces are the first parameters, the service the last.
+/// pieces are the first parameters, the service the last. Read in the order they lie in and added up in a hash: a look-up of
+/// each endpoint in the primary key costs more, for its rows lie far apart.
 fn endpoints_sql(pieces: &Pieces, one_service: bool) -> String {
-    let service = if one_service {
-        format!("WHERE e.service_id = service_id(${})", 2 * pieces.iter().len() + 1)
-    } else {
-        String::new()
-    };
+    let last = 2 * pieces.iter().len() + 1;
+    let ours = format!("AND endpoint IN (SELECT id FROM endpoint e WHERE e.service_id = service_id(${last}))");
+    let service = if one_service { ours.as_str() } else { "" };
     let piece = |(i, (level, _)): (usize, (Level, Window))| {
         let between = between(2 * i + 1);
-        let kept = format!("SELECT endpoint, {COLUMNS} FROM endpoint_{} WHERE {between}", level.name());
-        let fresh = format!("SELECT endpoint, {COLUMNS} FROM endpoint_minute WHERE NOT rolled AND {between}");
+        let kept = format!("SELECT endpoint, {COLUMNS} FROM endpoint_{} WHERE {between} {service}", level.name());
+        let fresh = format!("SELECT endpoint, {COLUMNS} FROM endpoint_minute WHERE NOT rolled AND {between} {service}");
         if level == Level::Minute { kept } else { format!("{kept} UNION ALL {fresh}") }
     };
     let rows = pieces.iter().enumerate().map(piece).collect::<Vec<_>>().join(" UNION ALL ");
     format!(
         "SELECT e.id, e.service, e.method, e.route, f.* FROM (SELECT endpoint, {SUMS} FROM ({rows}) AS rows GROUP BY endpoint) AS f \
-         JOIN endpoint e ON e.id = f.endpoint {service}"
+         JOIN endpoint e ON e.id = f.endpoint"
     )
 }
 
 /// The bounds of all pieces, as [`between`] takes them.
 pub(crate) fn bounds(pieces: &Pieces) -> Vec<i64> {
     pieces.iter().flat_map(|(_, window)| [window.from_s, window.to_s]).collect()
+}
+
+/// Bounds as parameters of a statement.
+pub(crate) fn parameters(bounds: &[i64]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    bounds.iter().map(|bound| (bound as &(dyn ToSql + Sync), Type::INT8)).collect()
 }
 
 /// Whether a row starts between the bounds that the parameters `first` and the next one are.

@@ -2,10 +2,10 @@
 
 use tally_model::{EndpointId, Level, SketchSum, Window};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::figures::{COLUMNS, SUMS};
-use crate::reads::between;
+use crate::reads::{between, parameters};
 use crate::services::fresh_sql;
 use crate::store::{amount, column};
 use crate::{Error, Figures, Store};
@@ -29,7 +29,8 @@ impl Store {
         let rows = endpoint_rows(level, "endpoint = $4", COLUMNS);
         let sql = format!("SELECT {} AS start_s, {SUMS} FROM ({rows}) AS rows GROUP BY 1 ORDER BY 1", step(level));
         let whose = || format!("endpoint {endpoint}");
-        self.steps(level, &sql, &[&window.from_s, &window.to_s, &step_s.max(1), &endpoint.raw()], whose).await
+        let numbers = [window.from_s, window.to_s, step_s.max(1), endpoint.raw()];
+        self.steps(level, &sql, &parameters(&numbers), whose).await
     }
 
     /// Figures of everything, or of one service, by steps as in [`Self::series`].
@@ -52,9 +53,9 @@ impl Store {
         let rows =
             format!("SELECT start, service, {COLUMNS} FROM service_{name} WHERE {between} {kept} UNION ALL {fresh}");
         let sql = format!("SELECT {} AS start_s, {SUMS} FROM ({rows}) AS rows GROUP BY 1 ORDER BY 1", step(level));
-        let step_s = step_s.max(1);
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&window.from_s, &window.to_s, &step_s];
-        parameters.extend(service.as_ref().map(|service| service as &(dyn ToSql + Sync)));
+        let numbers = [window.from_s, window.to_s, step_s.max(1)];
+        let mut parameters = parameters(&numbers);
+        parameters.extend(service.as_ref().map(|service| (service as &(dyn ToSql + Sync), Type::TEXT)));
         self.steps(level, &sql, &parameters, || {
             service.map_or_else(|| "services".to_owned(), |name| format!("service {name}"))
         })
@@ -80,20 +81,25 @@ impl Store {
              FROM ({rows}) AS rows GROUP BY 1, 2 ORDER BY 1, 2",
             step(level)
         );
-        let found = self.query(SPARKLINES, &sql, &[&window.from_s, &window.to_s, &step_s.max(1), &ids]).await?;
-        let read = |row: &Row| {
+        let numbers = [window.from_s, window.to_s, step_s.max(1)];
+        let mut parameters = parameters(&numbers);
+        parameters.push((&ids, Type::INT8_ARRAY));
+        let mut found = Vec::new();
+        let take = |row: &Row| {
             let id = EndpointId::from_raw(column(SPARKLINES, row, "endpoint")?);
             let amount = |name| amount(SPARKLINES, row, name);
-            Ok((id, column(SPARKLINES, row, "start_s")?, amount("requests")?, amount("errors")?))
+            found.push((id, column(SPARKLINES, row, "start_s")?, amount("requests")?, amount("errors")?));
+            Ok(())
         };
-        found.iter().map(read).collect()
+        self.query_each(SPARKLINES, &sql, &parameters, take).await?;
+        Ok(found)
     }
 
     async fn steps(
         &self,
         level: Level,
         sql: &str,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[(&(dyn ToSql + Sync), Type)],
         whose: impl Fn() -> String,
     ) -> Result<Vec<(i64, Figures)>, Error> {
         let (mut steps, mut bins) = (Vec::new(), SketchSum::new());

@@ -2,11 +2,10 @@
 
 use tally_model::{Level, Pieces, SketchSum, Window};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use crate::apply::level_named;
 use crate::figures::{COLUMNS, SUMS};
-use crate::reads::{between, bounds};
+use crate::reads::{between, bounds, parameters};
 use crate::store::column;
 use crate::{Error, Figures, Floors, Store};
 
@@ -77,14 +76,13 @@ impl Store {
         name: impl Fn(&Row) -> Result<T, Error>,
     ) -> Result<Vec<(T, Figures)>, Error> {
         let bounds = bounds(pieces);
-        let parameters: Vec<&(dyn ToSql + Sync)> = bounds.iter().map(|bound| bound as &(dyn ToSql + Sync)).collect();
         let (mut found, mut bins) = (Vec::new(), SketchSum::new());
         let whose = || "services".to_owned();
         let take = |row: &Row| {
             found.push((name(row)?, Figures::read((statement, pieces.level()), row, &mut bins, whose)?));
             Ok(())
         };
-        self.query_each(statement, sql, &parameters, take).await?;
+        self.query_each(statement, sql, &parameters(&bounds), take).await?;
         Ok(found)
     }
 }

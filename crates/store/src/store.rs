@@ -3,12 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use futures_util::TryStreamExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Class;
@@ -19,6 +21,12 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 /// Idle time after which the system asks whether the other side is still there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
+/// Tables of endpoints that are read at a time: each may take twice [`WORK_MEM`] from the server. More wait.
+const TABLES_MAX: usize = 2;
+/// Memory that PostgreSQL may take for one sort or hash: what the sums of 5,000 endpoints need, so that they do not go over
+/// its disk.
+const WORK_MEM: &str = "32MB";
+
 /// PostgreSQL, as Tally knows it. Cheap to clone; all clones share one pool.
 #[derive(Clone)]
 pub struct Store {
@@ -28,6 +36,7 @@ pub struct Store {
     ca_file: Option<PathBuf>,
     connect_timeout: Duration,
     answer_timeout: Duration,
+    tables: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Store {
@@ -56,7 +65,8 @@ impl Store {
             .map_err(|_| Error::Url)?;
         let answer_timeout = config.statement_timeout + ANSWER_MARGIN;
         let (ca_file, connect_timeout) = (config.ca_file.clone(), config.connect_timeout);
-        let store = Self { pool, client, tls, ca_file, connect_timeout, answer_timeout };
+        let tables = Arc::new(Semaphore::new(TABLES_MAX));
+        let store = Self { pool, client, tls, ca_file, connect_timeout, answer_timeout, tables };
         drop(store.connection().await?);
         Ok(store)
     }
@@ -84,6 +94,13 @@ impl Store {
     /// Longest wait for a connection.
     pub(crate) fn connect_timeout(&self) -> Duration {
         self.connect_timeout
+    }
+
+    /// A place among those that read a whole table of endpoints.
+    pub(crate) async fn table_place(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let waited = self.connect_timeout;
+        let place = tokio::time::timeout(waited, self.tables.acquire()).await;
+        place.ok().and_then(Result::ok).ok_or(Error::NoConnection { waited })
     }
 
     /// A connection of the pool.
@@ -129,18 +146,19 @@ impl Store {
         .await
     }
 
-    /// Gives `take` each row of one statement as it arrives, so that an answer of any length takes no room.
+    /// Gives `take` each row of one statement as it arrives, so that an answer of any length takes no room. It is planned for
+    /// these parameters: a plan for any window is a bad one for most.
     pub(crate) async fn query_each(
         &self,
         statement: &'static str,
         sql: &str,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[(&(dyn ToSql + Sync), Type)],
         mut take: impl FnMut(&Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let connection = self.connection().await?;
         let read = self.answer(statement, connection, async |connection| {
-            let prepared = connection.prepare_cached(sql).await?;
-            let mut rows = std::pin::pin!(connection.query_raw(&prepared, parameters.iter().copied()).await?);
+            let parameters = parameters.iter().map(|(value, of)| (*value, of.clone()));
+            let mut rows = std::pin::pin!(connection.query_typed_raw(sql, parameters).await?);
             while let Some(row) = rows.try_next().await? {
                 if let Err(error) = take(&row) {
                     return Ok(Err(error));
@@ -202,7 +220,8 @@ fn client_config(config: &Config) -> Result<tokio_postgres::Config, Error> {
     let mut client = tls::parse(&config.url)?;
     let given = client.get_options().unwrap_or_default();
     let options = format!(
-        "{given} -c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC",
+        "{given} -c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC \
+         -c work_mem={WORK_MEM}",
         config.statement_timeout.as_millis(),
         config.lock_timeout.as_millis(),
         config.statement_timeout.as_millis(),

@@ -12,6 +12,7 @@ mod late;
 mod leases;
 mod levels;
 mod listen;
+mod many_endpoints;
 mod migrate;
 mod positions;
 mod quantiles;
