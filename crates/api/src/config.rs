@@ -182,7 +182,7 @@ pub struct Config {
     pub workers: usize,
     /// What the log may hold, and how long an append may take.
     pub limits: Limits,
-    /// Whether `X-Forwarded-For` tells a voter's address.
+    /// Whether `X-Forwarded-For` tells a voter's address, and `-Proto` and `-Host` how and where the client asked.
     pub trust_forwarded: bool,
     /// Origins whose pages may call from a browser; `*`: all.
     pub cors_origins: Vec<String>,

@@ -3,6 +3,7 @@
 
 mod counting;
 mod door;
+mod visitor;
 
 mod bad_events;
 mod bad_questions;

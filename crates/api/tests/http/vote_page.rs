@@ -2,128 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, Method};
 use serde_json::json;
+use tally_servers::TestServers;
 use tokio::time::{Instant, sleep};
 
 use crate::counting::count_all;
-use crate::door::{Door, PATIENCE};
-use crate::pages::assert_nothing_inline;
-
-const FORM: &str = "application/x-www-form-urlencoded";
-
-/// Keeps one cookie and follows no redirect by itself.
-struct Browser<'a> {
-    door: &'a Door,
-    http: Client,
-    cookie: Option<String>,
-    /// Headers on every request.
-    headers: Vec<(&'static str, &'static str)>,
-}
-
-struct Page {
-    status: u16,
-    location: String,
-    set_cookie: String,
-    retry_after: Option<String>,
-    text: String,
-}
-
-impl<'a> Browser<'a> {
-    fn new(door: &'a Door) -> Self {
-        let http = Client::builder().redirect(Policy::none()).timeout(PATIENCE).build().unwrap();
-        Self { door, http, cookie: None, headers: Vec::new() }
-    }
-
-    async fn open(&mut self, path: &str) -> Page {
-        self.send(Method::GET, path, None).await
-    }
-
-    /// Opens a page until it says something: an answer is shared for a moment.
-    async fn open_until(&mut self, path: &str, sentence: &str) -> Page {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let page = self.open(path).await;
-            if page.words().contains(sentence) {
-                return page;
-            }
-            assert!(Instant::now() < until, "{sentence:?} in {}", page.words());
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn submit(&mut self, path: &str, option: &str, once: &str) -> Page {
-        self.send(Method::POST, path, Some(format!("once={once}&option={option}"))).await
-    }
-
-    async fn send(&mut self, method: Method, path: &str, form: Option<String>) -> Page {
-        let mut request = self.http.request(method, format!("{}{path}", self.door.base));
-        for (name, value) in &self.headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(cookie) = &self.cookie {
-            request = request.header("Cookie", cookie);
-        }
-        if let Some(form) = form {
-            request = request.header("Content-Type", FORM).body(form);
-        }
-        let page = Page::read(request.send().await.unwrap()).await;
-        if let Some(cookie) = page.set_cookie.split(';').next().filter(|cookie| !cookie.is_empty()) {
-            self.cookie = Some(cookie.to_owned());
-        }
-        page
-    }
-
-    /// Opens the form, chooses, and lands on the result's page.
-    async fn vote(&mut self, poll: &str, option: &str) -> Page {
-        let form = self.open(&format!("/vote/{poll}")).await;
-        let sent = self.submit(&format!("/vote/{poll}"), option, &form.once()).await;
-        assert_eq!(sent.status, 303, "{}", sent.text);
-        self.open(&sent.location).await
-    }
-}
-
-impl Page {
-    async fn read(answer: Response) -> Self {
-        let of = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-        let status = answer.status().as_u16();
-        let (location, set_cookie) = (of("location").unwrap_or_default(), of("set-cookie").unwrap_or_default());
-        let retry_after = of("retry-after");
-        if status != 303 {
-            assert_eq!(of("content-type").as_deref(), Some("text/html; charset=utf-8"));
-            assert!(of("content-security-policy").unwrap().starts_with("default-src 'self'; "));
-            assert_eq!(
-                (of("cache-control").as_deref(), of("referrer-policy").as_deref()),
-                (Some("no-store"), Some("same-origin"))
-            );
-        }
-        let text = answer.text().await.unwrap();
-        if status != 303 {
-            assert_nothing_inline(&text);
-            assert_eq!(text.matches("<h1").count(), 1, "{text}");
-            assert!(text.contains("<html lang=\"en\">") && text.contains("href=\"#main\"") && text.contains("<title>"));
-        }
-        Self { status, location, set_cookie, retry_after, text }
-    }
-
-    fn once(&self) -> String {
-        let (_, rest) = self.text.split_once("name=\"once\" value=\"").unwrap_or_else(|| panic!("{}", self.text));
-        rest.split('"').next().unwrap().to_owned()
-    }
-
-    /// As a reader sees it: without tags and what is hidden, in one line.
-    fn words(&self) -> String {
-        let shown: String = self.text.lines().filter(|line| !line.contains(" hidden>")).collect();
-        let text = shown.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text);
-        text.collect::<Vec<_>>().join(" ").replace("&#8239;", "").split_whitespace().collect::<Vec<_>>().join(" ")
-    }
-
-    #[track_caller]
-    fn says(&self, sentence: &str) {
-        assert!(self.words().contains(sentence), "{sentence:?} in {}", self.words());
-    }
-}
+use crate::door::{Door, PATIENCE, start};
+use crate::visitor::{Browser, FORM, Page};
 
 async fn votes_of(door: &Door, poll: &str) -> Vec<(String, i64)> {
     count_all(door).await;
@@ -333,6 +219,36 @@ async fn a_vote_that_cannot_be_taken_can_be_sent_again() {
     let sent = browser.submit("/vote/default", "cats", &once).await;
     assert_eq!(sent.status, 303);
     assert_eq!(votes_of(&door, "default").await, two(1, 0));
+}
+
+#[tokio::test]
+async fn without_any_server_the_form_is_there_and_the_rest_says_so() {
+    let dir = TestServers::shared().await.unwrap().fresh_dir("waiting").unwrap();
+    let (_api, base) = start("redis://127.0.0.1:1/", "postgres://127.0.0.1:1/t", &[], &dir);
+    let http = Client::new();
+    let until = Instant::now() + PATIENCE;
+    let form = loop {
+        match http.get(format!("{base}/vote")).send().await {
+            Ok(answer) => break Page::read(answer).await,
+            Err(error) => assert!(Instant::now() < until, "{error}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(form.status, 200);
+    for (path, sentence) in [
+        ("/vote/default/result", "The poll cannot be shown now."),
+        ("/vote/lunch", "The poll cannot be shown now."),
+        ("/vote/lunch/result", "The poll cannot be shown now."),
+    ] {
+        let page = Page::read(http.get(format!("{base}{path}")).send().await.unwrap()).await;
+        assert_eq!((page.status, page.retry_after.is_some()), (503, true), "{path}");
+        page.says(sentence);
+    }
+    let post = http.post(format!("{base}/vote/default")).header("Content-Type", FORM);
+    let page = Page::read(post.body(format!("option=cats&once={}", form.once())).send().await.unwrap()).await;
+    assert_eq!(page.status, 503);
+    page.says("Your vote could not be taken. Nothing was counted. Please try again in a moment.");
+    assert_eq!(page.once(), form.once());
 }
 
 #[tokio::test]
