@@ -2,11 +2,11 @@
 //! all accepted events.
 
 use proptest::prelude::*;
-use tally_model::Tally;
+use tally_model::{Tally, Window};
 use tally_store::{Applied, Keep};
 
 use crate::fixture::{DAY, NOON, TestLog, TestStore, tally};
-use crate::plain_fold::{PlainFold, assert_levels, assert_rolled};
+use crate::plain_fold::{PlainFold, assert_levels, assert_rolled, assert_window};
 
 /// Databases that the property is tried on.
 const CASES: u32 = 24;
@@ -106,18 +106,29 @@ impl World {
     }
 }
 
+/// A window: how long ago it ends, and how long it is, in seconds.
+fn window() -> impl Strategy<Value = (i64, i64)> {
+    let seconds = || prop_oneof![0..7_200_i64, 0..4 * DAY, 0..700 * DAY];
+    (seconds(), seconds())
+}
+
 #[test]
 fn every_level_equals_the_fold() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut config = ProptestConfig::with_cases(CASES);
     config.failure_persistence = None;
-    proptest!(config, |(steps in prop::collection::vec(step(), 1..30))| {
+    let windows = prop::collection::vec(window(), 6);
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..30), windows in windows)| {
         runtime.block_on(async {
             let mut world = World::new().await;
             for step in &steps {
                 world.take(step).await;
             }
             assert_levels(&world.test, &world.plain).await;
+            for (ago_s, length_s) in windows {
+                let to_s = world.now_s - ago_s + 600;
+                assert_window(&world.test, &world.plain, Window { from_s: to_s - length_s - 1, to_s }).await;
+            }
             world.settle().await;
             assert_rolled(&world.test, &world.plain).await;
         });

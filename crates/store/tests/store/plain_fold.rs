@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tally_model::{EndpointName, Level, Sketch, Tally};
-use tally_store::Figures;
+use tally_model::{EndpointName, Level, Sketch, Tally, Window};
+use tally_store::{EndpointQuery, Figures};
 use tokio_postgres::Row;
 
 use crate::fixture::TestStore;
@@ -38,6 +38,17 @@ impl PlainFold {
                 self.levels[level as usize].entry(key).or_default().add(&figures);
             }
         }
+    }
+
+    /// What each endpoint did in a window of whole minutes.
+    pub(crate) fn within(&self, window: Window) -> BTreeMap<EndpointName, Figures> {
+        let mut sums = BTreeMap::<EndpointName, Figures>::new();
+        for ((name, start_s), figures) in &self.levels[Level::Minute as usize] {
+            if (window.from_s..window.to_s).contains(start_s) {
+                sums.entry(name.clone()).or_default().add(figures);
+            }
+        }
+        sums
     }
 
     /// The rows of a level from `from_s` on.
@@ -131,4 +142,26 @@ pub(crate) async fn assert_levels(test: &TestStore, plain: &PlainFold) {
 pub(crate) async fn assert_rolled(test: &TestStore, plain: &PlainFold) {
     assert_eq!(test.number("SELECT count(*) FROM endpoint_minute WHERE NOT rolled").await, 0);
     assert_levels(test, plain).await;
+}
+
+/// Panics unless the reads of a window answer what its minutes add up to, whatever levels its pieces are of.
+pub(crate) async fn assert_window(test: &TestStore, plain: &PlainFold, asked: Window) {
+    let floors = test.floors().await.unwrap();
+    let pieces = asked.pieces(|level| floors.of(level));
+    let expected = plain.within(pieces.window());
+    let query = EndpointQuery { pieces: pieces.clone(), service: None };
+    let found = test.endpoints(&query).await.unwrap().into_iter().map(|row| (row.name, row.figures));
+    assert_eq!(found.collect::<BTreeMap<_, _>>(), expected, "{pieces:?}");
+    let (mut everything, mut services) = (Figures::default(), BTreeMap::<String, Figures>::new());
+    for (name, figures) in &expected {
+        everything.add(figures);
+        services.entry(name.service.to_string()).or_default().add(figures);
+    }
+    assert_eq!(test.summary(&pieces).await.unwrap(), everything, "{pieces:?}");
+    assert_eq!(test.services(&pieces).await.unwrap(), services.into_iter().collect::<Vec<_>>(), "{pieces:?}");
+    for (level, window) in pieces.iter() {
+        let steps = test.total_series(window, level, level.next(0), None).await.unwrap();
+        let requests: u64 = plain.within(window).values().map(|figures| figures.requests).sum();
+        assert_eq!(steps.iter().map(|step| step.1.requests).sum::<u64>(), requests, "{level:?} {window:?}");
+    }
 }
