@@ -160,6 +160,10 @@ fn warnings(report: &Report) -> Vec<String> {
             None => "Nobody knows up to when everything is counted: Redis or the consumers did not say.".to_owned(),
         });
     }
+    if let Some(first_s) = report.first_s.filter(|first_s| *first_s > report.window.from_s) {
+        let began = times::to_the_minute(first_s);
+        warnings.push(format!("Counting began at {began}, after this window did: before, there is nothing to show."));
+    }
     if report.books.as_ref().is_some_and(|books| !books.balanced) {
         warnings
             .push("The books did not balance when this report was made; /v1/accounting has the details.".to_owned());

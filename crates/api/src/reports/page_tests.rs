@@ -67,7 +67,7 @@ fn series(cut: Cut, later_s: i64, bad_day: bool) -> Series {
         (*start_s, figures)
     };
     let points = cut.points(starts.iter().enumerate().map(whole).collect(), TO_S);
-    Series { counted_through_s: None, steps: steps(&points, later_s, i64::MAX) }
+    Series::of(steps(&points, later_s, i64::MAX), Some(0))
 }
 
 fn report() -> Report {
@@ -88,6 +88,7 @@ fn report() -> Report {
         service: None,
         daily: false,
         counted_through_ms: Some(TO_S * 1_000 + 7_204),
+        first_s: Some(0),
         made_ms: TO_S * 1_000 + 7_410,
         compared,
         total: sum(&found),
@@ -163,6 +164,8 @@ fn what_is_missing_is_warned_of() {
     late.series.counted_through_s = Some(TO_S - 7_200);
     let page = html(&late).unwrap();
     assert!(page.contains("Counting was behind") && page.contains("not counted yet"));
+    let young = Report { first_s: Some(FROM_S + 3_600), ..report() };
+    assert!(html(&young).unwrap().contains("Counting began at 2026-03-11 15:30 UTC"));
     let unknown =
         Report { counted_through_ms: None, books: None, compared: None, before: None, before_series: None, ..report() };
     let page = html(&unknown).unwrap();

@@ -32,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) daily: bool,
     pub(crate) counted_through_ms: Option<i64>,
     pub(crate) made_ms: i64,
+    /// When the first request was that is kept.
+    pub(crate) first_s: Option<i64>,
     pub(crate) compared: Option<Compared>,
     pub(crate) total: Figures,
     pub(crate) before: Option<Figures>,
@@ -128,8 +130,9 @@ impl Report {
             before,
             endpoints,
             changed,
-            before_series: before_steps.map(|steps| Series { counted_through_s: None, steps }),
-            series: Series { counted_through_s: behind_ms.map(|ms| ms / 1_000), steps },
+            before_series: before_steps.map(|steps| Series::of(steps, first_s)),
+            series: Series { counted_through_s: behind_ms.map(|ms| ms / 1_000), ..Series::of(steps, first_s) },
+            first_s,
         })
     }
 

@@ -13,20 +13,21 @@ const QUANTILE_RANKS: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 /// Steps that cover a window, without a gap: a step without requests is there.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Series {
+    /// From here to there, also where no step is.
+    pub(crate) begin_s: i64,
+    pub(crate) end_s: i64,
     /// Up to when everything is counted, where that is worth telling.
     pub(crate) counted_through_s: Option<i64>,
     pub(crate) steps: Vec<Step>,
 }
 
 impl Series {
-    /// Start of the first step.
-    pub(crate) fn begin_s(&self) -> i64 {
-        self.steps.first().map_or(0, |step| step.start_s)
-    }
-
-    /// End of the last step.
-    pub(crate) fn end_s(&self) -> i64 {
-        self.steps.last().map_or(0, |step| step.end_s)
+    /// The steps from when counting began: before, there is nothing, which is not a zero.
+    pub(crate) fn of(mut steps: Vec<Step>, first_s: Option<i64>) -> Self {
+        let (begin_s, end_s) =
+            (steps.first().map_or(0, |step| step.start_s), steps.last().map_or(60, |step| step.end_s));
+        steps.retain(|step| first_s.is_some_and(|first_s| step.end_s > first_s));
+        Self { begin_s, end_s, counted_through_s: None, steps }
     }
 }
 
@@ -117,6 +118,15 @@ mod tests {
         assert_eq!(found.iter().map(|step| (step.end_s, step.rate())).collect::<Vec<_>>(), [(300, 0.2), (360, 1.0)]);
         let earlier = steps(&[point(0)], 86_400, i64::MAX);
         assert_eq!((earlier[0].start_s, earlier[0].end_s), (86_400, 86_700));
+    }
+
+    #[test]
+    fn nothing_is_drawn_from_before_counting_began() {
+        let point = |start_s| Point { start_s, end_s: start_s + 60, figures: Figures::default() };
+        let found = steps(&[point(0), point(60), point(120)], 0, i64::MAX);
+        let series = Series::of(found.clone(), Some(60));
+        assert_eq!((series.begin_s, series.end_s, series.steps.len()), (0, 180, 2));
+        assert!(Series::of(found, None).steps.is_empty());
     }
 
     #[test]

@@ -87,15 +87,15 @@ impl Picture {
 
     /// What is not counted yet is hatched and says so.
     pub(super) fn not_counted(&mut self, plot: Plot, scale: &Scale, series: &Series) {
-        let Some(through_s) = series.counted_through_s.filter(|through_s| *through_s < series.end_s()) else { return };
-        let left = scale.at(through_s.max(series.begin_s()) as f64);
+        let Some(through_s) = series.counted_through_s.filter(|through_s| *through_s < series.end_s) else { return };
+        let left = scale.at(through_s.max(series.begin_s) as f64);
         // The running minute is nothing to speak of.
         if plot.right - left < 3.0 {
             return;
         }
         self.rectangle("hatch", Plot { left, ..plot });
         // At the right end, beyond a narrow hatch too: the words matter more than what lies under them.
-        let words = format!("not counted yet ({} on)", times::within(series.end_s() - series.begin_s(), through_s));
+        let words = format!("not counted yet ({} on)", times::within(series.end_s - series.begin_s, through_s));
         self.text("axis end", plot.right - 2.0, plot.top + 14.0, &words);
     }
 }

@@ -39,8 +39,8 @@ fn draw(width: Width, series: &Series, before: Option<&Series>, bounds: Option<(
     let (left, height) = if width == Width::Wide { (58.0, 252.0) } else { (50.0, 220.0) };
     let plot = Plot { left, right: across(width) - 34.0, top: 14.0, bottom: height - 26.0 };
     let mut picture = Picture::new(width, height, words);
-    let time = Scale::linear(series.begin_s() as f64, series.end_s() as f64, plot.left, plot.right);
-    let ticks = time_ticks(series.begin_s(), series.end_s(), if width == Width::Wide { 9 } else { 4 });
+    let time = Scale::linear(series.begin_s as f64, series.end_s as f64, plot.left, plot.right);
+    let ticks = time_ticks(series.begin_s, series.end_s, if width == Width::Wide { 9 } else { 4 });
     picture.time_axis(plot, height - 8.0, &time, &ticks);
     let Some((low, high)) = bounds else {
         picture.path("grid", &format!("M{} {}H{}", plot.left, plot.bottom, plot.right));

@@ -34,8 +34,8 @@ fn draw(width: Width, series: &Series, before: Option<&Series>, marks: &[Mark], 
     let plot = Plot { left, right: across(width) - 12.0, top: 14.0, bottom: height - 44.0 - lane_height };
     let lane = Plot { top: plot.bottom + 18.0, bottom: height - 26.0, ..plot };
     let mut picture = Picture::new(width, height, words);
-    let time = Scale::linear(series.begin_s() as f64, series.end_s() as f64, plot.left, plot.right);
-    let ticks = time_ticks(series.begin_s(), series.end_s(), if width == Width::Wide { 9 } else { 4 });
+    let time = Scale::linear(series.begin_s as f64, series.end_s as f64, plot.left, plot.right);
+    let ticks = time_ticks(series.begin_s, series.end_s, if width == Width::Wide { 9 } else { 4 });
 
     let most =
         series.steps.iter().chain(before.iter().flat_map(|before| &before.steps)).map(Step::rate).fold(0.0, f64::max);
@@ -45,7 +45,7 @@ fn draw(width: Width, series: &Series, before: Option<&Series>, marks: &[Mark], 
     // The unit stands once, at the top.
     labels.last_mut().into_iter().for_each(|(_, top)| top.push_str("\u{202f}/s"));
     for mark in marks {
-        let words = mark_words(mark, series.end_s() - series.begin_s());
+        let words = mark_words(mark, series.end_s - series.begin_s);
         // On a phone there is room for the first half.
         let words = if width == Width::Wide { words.as_str() } else { words.split(',').next().unwrap_or_default() };
         shade(&mut picture, plot, lane, (time.at(mark.from_s as f64), time.at(mark.to_s as f64)), words);
