@@ -163,10 +163,12 @@ test('dragging zooms everything, a reload shows the same, Esc undoes it', async 
   await page.mouse.up();
   await expect(page).toHaveURL(/from=.*&to=/);
   const query = new URL(page.url()).searchParams;
-  const summary = await read<Figures>(shop.url, `/v1/summary?from=${query.get('from')}&to=${query.get('to')}`);
+  const bound = (name: string) => `${name}=${new Date(query.get(name)!).toISOString()}`;
+  const window = `${bound('from')}&${bound('to')}`;
+  const summary = await read<Figures>(shop.url, `/v1/summary?${window}`);
   await expect(figure(page, 'Requests')).toContainText(summary.requests.toLocaleString('en'));
   expect(summary.requests).toBeLessThan(whole);
-  const rows = await endpoints(shop.url, `from=${query.get('from')}&to=${query.get('to')}&sort=-requests`);
+  const rows = await endpoints(shop.url, `${window}&sort=-requests`);
   await expect(bodyRows(endpointTable(page)).first()).toContainText(rows[0]!.requests.toLocaleString('en'));
 
   await filterBox(page).fill('service:checkout');
