@@ -13,7 +13,7 @@ function Row({ vote }: { vote: Vote }) {
   return (
     <tr>
       <td>{at_s == null ? NONE : <TimeOf s={at_s} text={since(at_s)} />}</td>
-      <td>{vote.poll}</td>
+      <td class="long">{vote.poll}</td>
       <td class="long">{vote.option}</td>
       <td class="on-wide">
         <code>{vote.voter ?? NONE}</code>

@@ -1,6 +1,7 @@
 // The page as a person sees it: by role and name. And what holds on every page in every test: nothing on the console, no
 // request to anybody else.
 
+import AxeBuilder from '@axe-core/playwright';
 import type { Locator, Page } from '@playwright/test';
 import { test as base, expect } from '@playwright/test';
 
@@ -80,4 +81,10 @@ export const rateChart = (page: Page) => page.getByRole('slider', { name: /^Requ
 /** Whether the page can be scrolled sideways. */
 export function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+/** What axe has against a page: rule and elements. */
+export async function faults(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).options({ resultTypes: ['violations'] }).analyze();
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ; ').slice(0, 400)}`);
 }

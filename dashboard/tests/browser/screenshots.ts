@@ -58,6 +58,9 @@ async function refuseSome({ url, data }: System): Promise<void> {
   await sql(data, 'alter table endpoint_minute drop constraint refused');
 }
 
+/** What a Tally shows that has counted nothing; once it has, there is no way back. */
+const FIRST_RUN: View = { name: 'first-run', path: '/', arrived: (page) => expect(page.getByText('0 accepted so far')).toBeVisible() };
+
 async function views(url: string): Promise<View[]> {
   const payments = await endpoints(url, 'from=-24h&service=payments');
   const charges = payments.find((row) => row.method === 'POST' && row.route === '/v1/charges')!;
@@ -71,7 +74,6 @@ async function views(url: string): Promise<View[]> {
     { name: 'vote', path: '/vote/lunch', arrived: sees(/Noodles/) },
     { name: 'vote-result', path: '/vote/lunch/result', arrived: sees(/Tied/) },
     { name: 'reports', path: '/reports', arrived: sees(/HTML/) },
-    { name: 'first-run', path: '/first-run', arrived: sees(/curl/) },
     { name: 'states', path: '/states', arrived: sees(/Counting is behind/) },
   ];
 }
@@ -104,17 +106,19 @@ async function take(browser: Browser, base: string, view: View, [width, height]:
 
 async function main(): Promise<void> {
   const [system, browser] = await Promise.all([System.start(), launch()]);
+  const only = process.argv.slice(2).filter((word) => word !== '--');
+  let total = 0;
+  const picture = async (view: View) => {
+    if (only.length && !only.includes(view.name)) return;
+    for (const size of WIDTHS) for (const theme of THEMES) total += await take(browser, system.url, view, size, theme);
+    console.log(`${view.name}: ${Math.round(total / 1000)} KB so far`);
+  };
   try {
-    await furnish(system);
     await mkdir(TARGET, { recursive: true });
-    for (const file of await readdir(TARGET)) if (file.endsWith('.png')) await rm(join(TARGET, file));
-    const only = process.argv.slice(2);
-    let total = 0;
-    for (const view of await views(system.url)) {
-      if (only.length && !only.includes(view.name)) continue;
-      for (const size of WIDTHS) for (const theme of THEMES) total += await take(browser, system.url, view, size, theme);
-      console.log(`${view.name}: ${Math.round(total / 1000)} KB so far`);
-    }
+    if (!only.length) for (const file of await readdir(TARGET)) if (file.endsWith('.png')) await rm(join(TARGET, file));
+    await picture(FIRST_RUN);
+    await furnish(system);
+    for (const view of await views(system.url)) await picture(view);
   } finally {
     await browser.close();
     await system.stop();

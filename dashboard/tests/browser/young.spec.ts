@@ -1,6 +1,6 @@
 // An empty Tally, and then one that is too full: first run, and five thousand endpoints.
 
-import { bodyRows, endpointTable, expect, figure, filterBox, test } from './page';
+import { bodyRows, endpointTable, expect, faults, figure, filterBox, overflow, test } from './page';
 import { System } from './system';
 import type { Event } from './tally';
 import { post, untilCounted } from './tally';
@@ -17,6 +17,20 @@ test.beforeAll(async () => {
   young = await System.start();
 });
 test.afterAll(() => young?.stop());
+
+test('axe finds nothing on the first run, and nothing scrolls sideways', async ({ page }) => {
+  test.setTimeout(120_000);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const width of [1440, 360]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 800 });
+      await page.goto(young.url);
+      await expect(page.getByText('waiting, 0 accepted so far')).toBeVisible();
+      expect(await faults(page), `${colorScheme}, ${width} px`).toEqual([]);
+      expect(await overflow(page), `${width} px`).toBe(0);
+    }
+  }
+});
 
 test('the first event turns the first run into the dashboard', async ({ page }) => {
   await page.goto(young.url);
