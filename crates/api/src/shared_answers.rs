@@ -171,7 +171,8 @@ async fn settle(
     **last = None;
     let (head, body) = response.into_parts();
     let body = match body.try_into_bytes() {
-        Ok(body) if head.status() == StatusCode::OK => body,
+        // A cookie is for one client alone.
+        Ok(body) if head.status() == StatusCode::OK && !head.headers().contains_key(header::SET_COOKIE) => body,
         Ok(body) => return Ok(ServiceResponse::new(request, head.set_body(body).map_into_boxed_body())),
         Err(stream) => return Ok(ServiceResponse::new(request, head.set_body(stream).map_into_boxed_body())),
     };

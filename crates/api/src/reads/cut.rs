@@ -123,9 +123,14 @@ impl Cut {
     /// For sparklines: the end of the window, at most 48 steps of it.
     pub(crate) fn sparks(window: Window, asked_s: i64, floors: Floors) -> Self {
         let mut cut = Self::fitting(window, &SPARKS_S, floors, |step_s| asked_s <= step_s * SPARKS_MAX);
-        if let Some(step_s) = cut.step_s {
-            cut.window.from_s = cut.window.from_s.max(cut.window.to_s - SPARKS_MAX * step_s);
-        }
+        let end_s = cut.window.to_s;
+        let first_s = match cut.step_s {
+            Some(step_s) => end_s - SPARKS_MAX * step_s,
+            None => std::iter::successors(Some(end_s), |start_s| Some(Level::Month.floor(start_s - 1)))
+                .nth(usize::try_from(SPARKS_MAX).unwrap_or(0))
+                .unwrap_or(end_s),
+        };
+        cut.window.from_s = cut.window.from_s.max(first_s);
         cut
     }
 
@@ -298,6 +303,8 @@ mod tests {
         assert_eq!(Cut::drawn(window, 300, months).step_s, None);
         let decades = Window { from_s: 0, to_s: FROM_S };
         assert_eq!(Cut::drawn(decades, FROM_S, ALL).step_s, None, "too many days");
+        assert_eq!(Cut::sparks(decades, FROM_S, ALL).starts(FROM_S).len(), 48);
+        assert_eq!(Cut::sparks(decades, FROM_S, months).starts(FROM_S).len(), 48, "months");
     }
 
     #[test]
