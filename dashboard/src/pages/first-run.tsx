@@ -41,8 +41,8 @@ export OTEL_SERVICE_NAME=checkout`,
     case 'tally import':
       return {
         title: 'The logs you already have',
-        command: `tally import --to '${at}' --service shop /var/log/nginx/access.log`,
-        after: 'Running it twice counts nothing twice.',
+        command: `tally import --follow --to '${at}' --service shop /var/log/nginx/access.log`,
+        after: 'Counts what is in the file, then what is written to it, across rotation; started again it goes on where it ended.',
       };
   }
 }
