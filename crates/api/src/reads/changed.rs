@@ -13,7 +13,12 @@ use crate::reads::marks::Bucket;
 const CHANGED_MAX: usize = 3;
 /// Digits of a ratio.
 const DIGITS: i32 = 4;
-/// A step with less than this share of the average step's requests is no peak: one failure of one request says nothing.
+/// Fewest failures beyond the expected ones: one or two more are chance.
+const MORE_ERRORS_MIN: u64 = 5;
+/// Requests that a step has on average when the peak is looked for; steps with fewer are taken together, because one failure
+/// of one request is no peak.
+const PEAK_REQUESTS_MEAN: u64 = 20;
+/// A step with less than this share of the average step's requests is no peak either.
 const PEAK_REQUESTS_SHARE: f64 = 0.1;
 
 /// An endpoint that fails more than it did.
@@ -51,7 +56,7 @@ pub(crate) fn worse<'a>(rows: &'a [EndpointFigures], before: &'a HashMap<Endpoin
             let before = before.get(&row.id);
             Worse { row, before, more_errors: more_errors(&row.figures, before) }
         })
-        .filter(|worse| worse.more_errors > 0)
+        .filter(|worse| worse.more_errors >= MORE_ERRORS_MIN)
         .collect();
     worse.sort_by(|a, b| b.more_errors.cmp(&a.more_errors).then_with(|| a.row.id.cmp(&b.row.id)));
     worse.truncate(CHANGED_MAX);
@@ -98,14 +103,17 @@ pub(crate) fn beyond(errors: u64, requests: u64, ratio_before: f64) -> u64 {
     (errors as f64 - ratio_before * requests as f64).round().max(0.0) as u64
 }
 
-/// The step with the highest error ratio, of those that had requests to speak of.
+/// The stretch of steps with the highest error ratio, of those that had requests to speak of.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn peak(steps: &[Bucket]) -> Option<Bucket> {
     let requests: u64 = steps.iter().map(|step| step.requests).sum();
-    let least = requests as f64 / steps.len().max(1) as f64 * PEAK_REQUESTS_SHARE;
-    let busy = steps.iter().copied().filter(|step| step.requests as f64 >= least);
-    let ratio = |step: &Bucket| step.ratio().unwrap_or(-1.0);
-    busy.filter(|step| step.errors > 0).max_by(|a, b| ratio(a).total_cmp(&ratio(b)))
+    let together = (PEAK_REQUESTS_MEAN * steps.len() as u64).div_ceil(requests.max(1));
+    let together = usize::try_from(together).unwrap_or(usize::MAX).clamp(1, steps.len().max(1));
+    let stretches = steps.chunks(together).filter_map(Bucket::sum);
+    let least = requests as f64 * together as f64 / steps.len().max(1) as f64 * PEAK_REQUESTS_SHARE;
+    let busy = stretches.filter(|stretch| stretch.errors > 0 && stretch.requests as f64 >= least);
+    let ratio = |stretch: &Bucket| stretch.ratio().unwrap_or(-1.0);
+    busy.max_by(|a, b| ratio(a).total_cmp(&ratio(b)))
 }
 
 #[cfg(test)]
@@ -126,7 +134,7 @@ mod tests {
             row("/new", 50, 20),
             row("/better", 10, 0),
             row("/more", 500, 400),
-            row("/least", 9, 1),
+            row("/chance", 900, 4),
         ];
         let before = [("/usual", 500, 50), ("/worse", 100, 1), ("/better", 10, 5), ("/more", 10, 0)];
         let before = before.into_iter().map(|(route, requests, errors)| {
@@ -147,5 +155,8 @@ mod tests {
         let steps = [step(0, 1, 1), step(60, 100, 20), step(120, 100, 35), step(180, 100, 34), step(240, 0, 0)];
         assert_eq!(peak(&steps).unwrap().start_s, 120);
         assert!(peak(&[step(0, 10, 0)]).is_none() && peak(&[]).is_none());
+        let rare: Vec<Bucket> = (0..60).map(|i| step(i * 60, 1, u64::from(i == 30))).collect();
+        let found = peak(&rare).unwrap();
+        assert_eq!((found.start_s, found.requests, found.errors), (20 * 60, 20, 1), "twenty minutes taken together");
     }
 }

@@ -40,6 +40,11 @@ impl Bucket {
         (self.requests > 0).then(|| self.errors as f64 / self.requests as f64)
     }
 
+    /// Neighbours taken together.
+    pub(crate) fn sum(buckets: &[Self]) -> Option<Self> {
+        buckets.iter().copied().reduce(Self::and)
+    }
+
     fn and(self, other: Self) -> Self {
         Self {
             end_s: other.end_s,
@@ -62,9 +67,9 @@ pub(crate) fn marks(series: &[Bucket], before: Option<&[Bucket]>) -> Vec<Mark> {
     let mut found: Vec<(u64, Mark)> = runs(series.len(), stands_out)
         .into_iter()
         .filter_map(|(first, last)| {
-            let sum = sum(&series[first..=last]);
+            let sum = Bucket::sum(&series[first..=last])?;
             let ratio = sum.ratio().filter(|_| sum.requests >= REQUESTS_MIN)?;
-            let usual = before.map_or(Some(median), |before| self::sum(&before[first..=last]).ratio());
+            let usual = before.map_or(Some(median), |before| Bucket::sum(&before[first..=last])?.ratio());
             let factor = usual.filter(|usual| *usual > 0.0).map(|usual| short(ratio / usual));
             let mark = Mark { from_s: sum.start_s, to_s: sum.end_s, factor, error_ratio: short(ratio) };
             Some((sum.errors, mark))
@@ -89,10 +94,6 @@ fn runs(length: usize, stands_out: impl Fn(usize) -> bool) -> Vec<(usize, usize)
         }
     }
     runs.into_iter().filter(|run| run.2 >= BUCKETS_MIN).map(|(first, last, _)| (first, last)).collect()
-}
-
-fn sum(buckets: &[Bucket]) -> Bucket {
-    buckets.iter().copied().reduce(Bucket::and).unwrap_or_default()
 }
 
 /// The error ratio in the middle of those of the steps that had requests.
