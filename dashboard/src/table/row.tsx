@@ -50,16 +50,19 @@ interface NameProps {
 }
 
 function Name({ rows, row, href, under, breaks }: NameProps) {
+  const method = <span class="method">{rows.method[row]}</span>;
+  // A link says its method too: a route alone may be several endpoints.
   const link = (
-    <a href={href} title={rows.route[row]}>
+    <a href={href} title={`${rows.method[row]} ${rows.route[row]}`}>
+      {under ? <span class="unseen">{rows.method[row]} </span> : method}
+      {!under && ' '}
       <Route of={rows.route[row]!} breaks={breaks} />
     </a>
   );
-  const method = <span class="method">{rows.method[row]}</span>;
   const service = <span class="muted">{rows.service[row]}</span>;
   return (
     <div class="cell name" role="cell">
-      {under ? [link, <span class="under">{method} {service}</span>] : [method, link, service]}
+      {under ? [link, <span class="under"><span aria-hidden="true">{method}</span> {service}</span>] : [link, service]}
     </div>
   );
 }
