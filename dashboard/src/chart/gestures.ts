@@ -1,133 +1,163 @@
 // What pointers and keys do on a chart. A mouse moves the cursor and drags a selection; a tap sets the cursor, two fingers
 // select, one finger scrolls the page; arrows move a focused chart's cursor.
 
-import { zoom as zoomInto } from '../view';
+import { show } from '../view';
 import type { Timeline } from './timeline';
 import { beginOf, cursor, endOf, middleOf, selection, stepAt, stepSeconds } from './timeline';
 
 /** A drag over fewer steps is a click. */
 const LEAST_STEPS = 3;
 const LEAST_PX = 6;
+/** Steps that a page key moves. */
+const PAGE_STEPS = 12;
 
 export interface Ground {
   line: () => Timeline;
-  /** The plot's left edge and width within the element. */
+  /** Room at the plot's sides within the element. */
   left: number;
   right: number;
   /** Whether a drag selects. */
   zooms: boolean;
 }
 
-function steps(line: Timeline, a: number, b: number): { from_s: number; to_s: number } {
-  const last = Math.max(a, b);
-  return { from_s: line.start_s[Math.min(a, b)]!, to_s: line.start_s[last]! + stepSeconds(line, last) };
+class Gestures {
+  /** Where each finger is. */
+  private fingers = new Map<number, number>();
+  private down: { step: number; x: number } | null = null;
+
+  constructor(
+    private element: HTMLElement,
+    private ground: Ground,
+  ) {}
+
+  private stepUnder(x: number): number {
+    const { left, width } = this.element.getBoundingClientRect();
+    const line = this.ground.line();
+    const part = (x - left - this.ground.left) / (width - this.ground.left - this.ground.right);
+    return stepAt(line, beginOf(line) + part * (endOf(line) - beginOf(line)));
+  }
+
+  private point(step: number): void {
+    cursor.value = middleOf(this.ground.line(), step);
+  }
+
+  private select(a: number, b: number): void {
+    const line = this.ground.line();
+    const last = Math.max(a, b);
+    cursor.value = null;
+    selection.value = { from_s: line.start_s[Math.min(a, b)]!, to_s: line.start_s[last]! + stepSeconds(line, last) };
+  }
+
+  private clear(): void {
+    this.down = null;
+    selection.value = null;
+  }
+
+  /** Shows what is selected. */
+  private zoom(): void {
+    const chosen = selection.value;
+    this.clear();
+    if (!chosen) return;
+    cursor.value = null;
+    show({ range: chosen });
+  }
+
+  pointerdown(event: PointerEvent): void {
+    if (event.pointerType === 'touch') {
+      this.fingers.set(event.pointerId, event.clientX);
+      if (this.fingers.size === 1) this.point(this.stepUnder(event.clientX));
+      return;
+    }
+    if (event.button !== 0 || !this.ground.zooms) return;
+    this.down = { step: this.stepUnder(event.clientX), x: event.clientX };
+    this.element.setPointerCapture(event.pointerId);
+  }
+
+  pointermove(event: PointerEvent): void {
+    const step = this.stepUnder(event.clientX);
+    if (event.pointerType === 'touch') return this.touchMove(event, step);
+    if (!this.down) return this.point(step);
+    const far = Math.abs(event.clientX - this.down.x) >= LEAST_PX;
+    const enough = Math.min(LEAST_STEPS, this.ground.line().start_s.length);
+    if (far && Math.abs(step - this.down.step) + 1 >= enough) return this.select(this.down.step, step);
+    selection.value = null;
+    this.point(step);
+  }
+
+  private touchMove(event: PointerEvent, step: number): void {
+    if (!this.fingers.has(event.pointerId)) return;
+    this.fingers.set(event.pointerId, event.clientX);
+    const [a, b] = [...this.fingers.values()];
+    if (b == null || !this.ground.zooms) this.point(step);
+    else this.select(this.stepUnder(a!), this.stepUnder(b));
+  }
+
+  pointerup(event: PointerEvent): void {
+    if (event.pointerType === 'touch') {
+      const two = this.fingers.size === 2;
+      this.fingers.delete(event.pointerId);
+      if (two) this.zoom();
+      return;
+    }
+    if (!this.down) return;
+    if (selection.value) return this.zoom();
+    this.clear();
+    this.point(this.stepUnder(event.clientX));
+  }
+
+  pointercancel(event: PointerEvent): void {
+    this.fingers.delete(event.pointerId);
+    this.clear();
+  }
+
+  pointerleave(event: PointerEvent): void {
+    const kept = this.down || event.pointerType === 'touch' || document.activeElement === this.element;
+    if (!kept) cursor.value = null;
+  }
+
+  keydown(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'Escape' && selection.value) {
+      event.preventDefault();
+      return this.clear();
+    }
+    const line = this.ground.line();
+    const last = line.start_s.length - 1;
+    const to = stepAfter(event.key, cursor.value == null ? null : stepAt(line, cursor.value), last);
+    if (to == null) return;
+    event.preventDefault();
+    this.point(Math.max(0, Math.min(last, to)));
+  }
 }
+
+/** Where a key moves the cursor; from nowhere, in from the side the key comes from. Null: not one of these keys. */
+function stepAfter(key: string, now: number | null, last: number): number | null {
+  switch (key) {
+    case 'ArrowLeft':
+    case 'ArrowDown':
+      return (now ?? last + 1) - 1;
+    case 'ArrowRight':
+    case 'ArrowUp':
+      return (now ?? -1) + 1;
+    case 'PageDown':
+      return (now ?? last) - PAGE_STEPS;
+    case 'PageUp':
+      return (now ?? 0) + PAGE_STEPS;
+    case 'Home':
+      return 0;
+    case 'End':
+      return last;
+    default:
+      return null;
+  }
+}
+
+const HEARD = ['pointerdown', 'pointermove', 'pointerup', 'pointercancel', 'pointerleave', 'keydown'] as const;
 
 /** Listens on an element until the returned function is called. */
 export function listen(element: HTMLElement, ground: Ground): () => void {
-  const fingers = new Map<number, number>();
-  let down: { step: number; x: number } | null = null;
-
-  const stepUnder = (x: number) => {
-    const { left, width } = element.getBoundingClientRect();
-    const line = ground.line();
-    const part = (x - left - ground.left) / (width - ground.left - ground.right);
-    return stepAt(line, beginOf(line) + part * (endOf(line) - beginOf(line)));
-  };
-  const point = (step: number) => (cursor.value = middleOf(ground.line(), step));
-  const clear = () => {
-    down = null;
-    selection.value = null;
-  };
-  const zoom = () => {
-    const chosen = selection.value;
-    clear();
-    if (!chosen) return;
-    cursor.value = null;
-    zoomInto(chosen);
-  };
-
-  const onDown = (event: PointerEvent) => {
-    if (event.pointerType === 'touch') {
-      fingers.set(event.pointerId, event.clientX);
-      if (fingers.size === 1) point(stepUnder(event.clientX));
-      return;
-    }
-    if (event.button !== 0) return;
-    if (ground.zooms) down = { step: stepUnder(event.clientX), x: event.clientX };
-    element.setPointerCapture(event.pointerId);
-  };
-  const onMove = (event: PointerEvent) => {
-    if (event.pointerType === 'touch') {
-      if (!fingers.has(event.pointerId)) return;
-      fingers.set(event.pointerId, event.clientX);
-      const [a, b] = [...fingers.values()];
-      if (b == null || !ground.zooms) point(stepUnder(event.clientX));
-      else {
-        cursor.value = null;
-        selection.value = steps(ground.line(), stepUnder(a!), stepUnder(b));
-      }
-      return;
-    }
-    const step = stepUnder(event.clientX);
-    if (!down) return void point(step);
-    const far = Math.abs(event.clientX - down.x) >= LEAST_PX;
-    const line = ground.line();
-    const enough = Math.abs(step - down.step) + 1 >= Math.min(LEAST_STEPS, line.start_s.length);
-    selection.value = far && enough ? steps(line, down.step, step) : null;
-    cursor.value = selection.value ? null : middleOf(line, step);
-  };
-  const onUp = (event: PointerEvent) => {
-    if (event.pointerType === 'touch') {
-      const two = fingers.size === 2;
-      fingers.delete(event.pointerId);
-      if (two) zoom();
-      return;
-    }
-    if (!down) return;
-    if (selection.value) zoom();
-    else point(stepUnder(event.clientX));
-    clear();
-  };
-  const onCancel = (event: PointerEvent) => {
-    fingers.delete(event.pointerId);
-    clear();
-  };
-  const onLeave = (event: PointerEvent) => {
-    if (!down && event.pointerType !== 'touch' && document.activeElement !== element) cursor.value = null;
-  };
-  const onKey = (event: KeyboardEvent) => {
-    const line = ground.line();
-    const last = line.start_s.length - 1;
-    const now = cursor.value == null ? null : stepAt(line, cursor.value);
-    const moves: Record<string, number> = {
-      ArrowLeft: (now ?? last + 1) - 1,
-      ArrowRight: (now ?? last) + 1,
-      ArrowDown: (now ?? last + 1) - 1,
-      ArrowUp: (now ?? last) + 1,
-      PageDown: (now ?? last) - 12,
-      PageUp: (now ?? last) + 12,
-      Home: 0,
-      End: last,
-    };
-    const to = moves[event.key];
-    if (event.key === 'Escape' && selection.value) {
-      event.preventDefault();
-      return clear();
-    }
-    if (to == null || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    point(Math.max(0, Math.min(last, to)));
-  };
-
-  const on: [string, (event: never) => void][] = [
-    ['pointerdown', onDown],
-    ['pointermove', onMove],
-    ['pointerup', onUp],
-    ['pointercancel', onCancel],
-    ['pointerleave', onLeave],
-    ['keydown', onKey],
-  ];
-  for (const [name, hear] of on) element.addEventListener(name, hear as EventListener);
-  return () => on.forEach(([name, hear]) => element.removeEventListener(name, hear as EventListener));
+  const gestures = new Gestures(element, ground);
+  const hear = (event: Event) => gestures[event.type as (typeof HEARD)[number]](event as PointerEvent & KeyboardEvent);
+  for (const name of HEARD) element.addEventListener(name, hear);
+  return () => HEARD.forEach((name) => element.removeEventListener(name, hear));
 }
