@@ -57,7 +57,8 @@ struct Service {
     requests: u64,
 }
 
-/// Posts the history that ends `now_s` (seconds since 1970), the newest hour first. Hours that Tally holds already are left
+/// Posts the history that ends `now_s` (seconds since 1970), the newest hour first. It is up to two hours longer than asked
+/// for: so is a window that is answered from whole hours, and the one before it can only be compared if it is there whole. Hours that Tally holds already are left
 /// alone, so that a demo that is started again adds only what is missing; and within the API's memory of keys no block
 /// counts twice.
 ///
@@ -65,7 +66,7 @@ struct Service {
 /// What stops a [`Poster`], and [`Error::NotReady`] when Tally does not say what it holds.
 pub(crate) async fn tell(args: &DemoArgs, poster: &Poster, now_s: i64) -> Result<Told, Error> {
     let length_s = i64::try_from(args.history.as_secs()).unwrap_or(i64::MAX);
-    let from_s = (now_s - length_s).div_euclid(BLOCK_S) * BLOCK_S;
+    let from_s = (now_s - length_s).div_euclid(HOUR_S) * HOUR_S - HOUR_S;
     let rate = f64::from(args.rate).min(EVENTS_MAX / (now_s - from_s) as f64);
     let past = Past::new(args.seed, rate, Incident::before(now_s));
     let (reader, bar, mut told) = (Reader::new(args.to.clone())?, bar(now_s - from_s), Told::default());

@@ -6,7 +6,7 @@ import type { Browser, Page } from '@playwright/test';
 import { expect } from '@playwright/test';
 import UPNG from 'upng-js';
 import { launch } from './browser';
-import { ROOT, System, live, sql, tellHistory } from './system';
+import { ROOT, System, pause, sql, tellHistory, traffic } from './system';
 import { endpoints, makePoll, makeReport, post, untilCounted, vote } from './tally';
 
 const TARGET = join(ROOT, 'docs/images/dashboard');
@@ -19,9 +19,10 @@ const THEMES = ['light', 'dark'] as const;
 /** A palette of so many colours cannot be told from the whole by eye, and is a third of the size. */
 const COLOURS = 64;
 /** No picture is taller: a long table says nothing after its first screen. */
-const HEIGHT_MAX = 1_900;
+const HEIGHT_MAX = 1_500;
 const RATE = 10;
-const LIVE_SECONDS = 45;
+/** So long there is live traffic before the first picture. */
+const LIVE_MS = 45_000;
 
 interface View {
   name: string;
@@ -37,12 +38,11 @@ async function furnish(system: System): Promise<void> {
   await makePoll(url, 'room', 'Name of the new meeting room?', ['Abacus', 'Quipu']);
   const lunch = [...Array(12).fill('Noodles'), ...Array(12).fill('Tacos'), ...Array(9).fill('Pizza'), ...Array(3).fill('Salad')];
   for (const [index, option] of lunch.entries()) await vote(url, 'lunch', option, `guest-${index}`);
-  await vote(url, 'lunch', 'Pizza', 'guest-3');
+  await vote(url, 'lunch', 'Salad', 'guest-24');
   await refuseSome(system);
   const day = (ago: number) => new Date(Math.floor(Date.now() / 86_400_000 - ago) * 86_400_000).toISOString();
   await makeReport(url, day(1), day(0));
   await makeReport(url, day(1), day(0), 'payments');
-  await live(url, RATE, LIVE_SECONDS);
   await untilCounted(url);
 }
 
@@ -118,7 +118,13 @@ async function main(): Promise<void> {
     if (!only.length) for (const file of await readdir(TARGET)) if (file.endsWith('.png')) await rm(join(TARGET, file));
     await picture(FIRST_RUN);
     await furnish(system);
-    for (const view of await views(system.url)) await picture(view);
+    const stop = traffic(system.url, RATE);
+    try {
+      await pause(LIVE_MS);
+      for (const view of await views(system.url)) await picture(view);
+    } finally {
+      stop();
+    }
   } finally {
     await browser.close();
     await system.stop();

@@ -100,10 +100,11 @@ export async function tellHistory(url: string, span: string, rate: number): Prom
   await run(join(BINARIES, 'tally'), args, { timeout: HISTORY_MS });
 }
 
-/** Posts the demo's live traffic for a while. */
-export async function live(url: string, rate: number, seconds: number): Promise<void> {
-  const args = ['demo', '--to', url, '--history', '0', '--rate', String(rate), '--seconds', String(seconds)];
-  await run(join(BINARIES, 'tally'), args, { timeout: HISTORY_MS });
+/** Posts the demo's live traffic until the function that it returns is called. */
+export function traffic(url: string, rate: number): () => void {
+  const args = ['demo', '--to', url, '--history', '0', '--rate', String(rate)];
+  const demo = spawn(join(BINARIES, 'tally'), args, { stdio: 'ignore' });
+  return () => void demo.kill('SIGTERM');
 }
 
 /** The process of a Tally's API: a child of the one that keeps all parts. */
