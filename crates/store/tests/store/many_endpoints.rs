@@ -1,6 +1,5 @@
 //! Measurements of reads, not tests: `cargo test -p tally-store --test store -- --ignored --nocapture many_endpoints`.
 #![allow(clippy::print_stdout)] // measurements are printed
-#![allow(clippy::print_stdout, reason = "what was measured is its output")]
 
 use std::time::Instant;
 
