@@ -181,10 +181,11 @@ const NAME_ROOM_PX = 12;
 function paintEnds(u: uPlot, sheet: Sheet): void {
   const { ctx } = u;
   const ends = sheet.layers
-    .map((layer) => ({ layer, value: layer.end ? lastValue(layer.values) : null }))
+    .map((layer, place) => ({ layer, place, value: layer.end ? lastValue(layer.values) : null }))
     .filter((end) => end.value != null)
-    .map((end) => ({ text: end.layer.end!, y: yOf(u, end.layer.lane, end.value!) }))
-    .sort((a, b) => a.y - b.y);
+    .map((end) => ({ text: end.layer.end!, place: end.place, y: Math.round(yOf(u, end.layer.lane, end.value!)) }))
+    // Lines that end together: the highest quantile, which is drawn last, stands on top.
+    .sort((a, b) => a.y - b.y || b.place - a.place);
   spread(ends, NAME_ROOM_PX * dpr(), u.bbox.top + u.bbox.height);
   ctx.font = axisFont(true);
   ctx.textAlign = 'left';
