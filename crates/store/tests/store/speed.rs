@@ -25,13 +25,17 @@ pub(crate) async fn durable() -> (Postgres, Store) {
 
 /// 35 durations for each of `endpoints`, in the minute `minutes` before noon.
 fn busy(endpoints: u32, minutes: i64) -> Tally {
+    busy_service("web", endpoints, minutes)
+}
+
+fn busy_service(service: &str, endpoints: u32, minutes: i64) -> Tally {
     let routes: Vec<String> = (0..endpoints).map(|i| format!("/route/{i}")).collect();
     let mut events = Vec::new();
     for (i, route) in routes.iter().enumerate() {
         for k in 0..35_u32 {
             let us = (f64::from(k) * 0.11).exp() * 900.0 + f64::from(u32::try_from(i).unwrap() % 97);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            events.push(("web", "GET", route.as_str(), 200, NOON - 60 * minutes, Some(us as u64)));
+            events.push((service, "GET", route.as_str(), 200, NOON - 60 * minutes, Some(us as u64)));
         }
     }
     tally(&events)
@@ -120,9 +124,14 @@ async fn notify() {
     let inside = format!("{body}    PERFORM pg_notify('tally_changed', p_shard::text);\nEND{end}");
     let mut logs: Vec<TestLog> = (0..APPLIERS).map(TestLog::new).collect();
     for log in &mut logs {
-        apply_all(&store, &log.next(busy(20, 0))).await;
+        apply_all(&store, &log.next(of_its_own(log.shard))).await;
     }
-    for appliers in [1, usize::from(APPLIERS)] {
+    for (appliers, disk_ms) in [(1, 0), (usize::from(APPLIERS), 0), (usize::from(APPLIERS), 10)] {
+        // A disk that is slower: whoever writes to it waits first, and those who commit meanwhile share the write.
+        let slow = format!("ALTER SYSTEM SET commit_delay = {}", disk_ms * 1_000);
+        for statement in [slow.as_str(), "ALTER SYSTEM SET commit_siblings = 0", "SELECT pg_reload_conf()"] {
+            sql.batch_execute(statement).await.unwrap();
+        }
         let mut spent = [0.0; 3];
         // In turns, so that what else the machine does falls on all alike.
         for _ in 0..NOTIFY_ROUNDS {
@@ -140,8 +149,15 @@ async fn notify() {
         #[allow(clippy::cast_precision_loss)]
         let batches = f64::from(NOTIFY_BATCHES * NOTIFY_ROUNDS) * appliers as f64;
         let [none, beside, inside] = spent.map(|seconds| batches / seconds);
-        println!("{appliers} appliers, batches/s: {none:.0} without, {beside:.0} beside, {inside:.0} inside");
+        println!(
+            "{appliers} appliers, disk {disk_ms} ms slower, batches/s: {none:.0} without, {beside:.0} beside, {inside:.0} inside"
+        );
     }
+}
+
+/// A service meets one writer, so that no two shards write the same rows.
+fn of_its_own(shard: tally_model::Shard) -> Tally {
+    busy_service(&format!("service-{shard}"), 20, 0)
 }
 
 /// As a consumer does: ten times a second.
@@ -154,7 +170,7 @@ async fn announce_for_ever(store: Store) {
 
 async fn apply_some(store: Store, mut log: TestLog) -> TestLog {
     for _ in 0..NOTIFY_BATCHES {
-        let Applied::Done { grown, .. } = apply_all(&store, &log.next(busy(20, 0))).await else { panic!() };
+        let Applied::Done { grown, .. } = apply_all(&store, &log.next(of_its_own(log.shard))).await else { panic!() };
         store.compact(&grown).await.unwrap();
     }
     log
