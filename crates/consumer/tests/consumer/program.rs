@@ -74,6 +74,25 @@ async fn it_counts_says_so_and_ends_promptly_with_its_leases_released() {
 }
 
 #[tokio::test]
+async fn what_it_counts_is_announced() {
+    let stage = Stage::start().await;
+    let (dir, port) = (scratch().await, free_port().unwrap());
+    let mut environment = stage.environment();
+    environment.push(("TALLY_CONSUMER_LISTEN", format!("127.0.0.1:{port}")));
+    let process = spawn(&environment, &["run"], &dir);
+    until(&process, "open", async || stage.links.log.statuses().await.unwrap().iter().all(|s| s.open)).await;
+    // The headers are counted first.
+    until(&process, "counted", async || stage.row().await.position() == stage.last().await).await;
+    sleep(Duration::from_secs(1)).await;
+    let mut listener = stage.links.store.listen();
+    listener.changed().await;
+    stage.append("/a", 1, None).await;
+    tokio::time::timeout(PATIENCE, listener.changed()).await.unwrap();
+    assert_eq!(listener.connections(), 1, "heard, not connected again");
+    until(&process, "counted", async || stage.row().await.counted == 1).await;
+}
+
+#[tokio::test]
 async fn it_waits_for_its_servers_and_can_be_stopped_meanwhile() {
     let stage = Stage::start().await;
     let (dir, port) = (scratch().await, free_port().unwrap());
