@@ -7,7 +7,6 @@ use tally_store::{Class, Lease, Owners, ShardPosition};
 use tally_stream::ShardStatus;
 use tokio::time::{Instant, timeout};
 
-use crate::counted_through;
 use crate::front::{Front, now_ms};
 use crate::reads::accounting::{self, Books};
 
@@ -49,10 +48,10 @@ impl Sight {
         let rows = last.map(|last| (last.positions.clone(), last.owners.clone()));
         let ((positions, owners), postgres) = told(of_postgres(front).await, rows);
         let through_ms = match (front.redis(), redis, postgres) {
-            (Ok(redis), None, None) => counted_through::of_shards(&redis.log, &statuses, &positions).await,
+            (Ok(redis), None, None) => front.counted_through.of_shards(&redis.log, &statuses, &positions).await,
             _ => match last.filter(|last| postgres.is_some() && !last.through_ms.is_empty()) {
                 Some(last) => last.through_ms.clone(),
-                None => positions.iter().map(|position| position.anchor.stamp_ms).collect(),
+                None => front.counted_through.without_redis(&positions),
             },
         };
         let (taken, at_ms) = (Instant::now(), now_ms());
