@@ -5,17 +5,17 @@ use tokio_postgres::Row;
 
 use crate::Error;
 
-/// The columns of a rollup.
-pub(crate) const COLUMNS: &str = "requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx, timed, duration_sum_us, \
-    duration_min_us, duration_max_us, sketch";
-/// How many these are.
-const COLUMNS_LEN: usize = 11;
-/// The columns of a rollup, added up.
-pub(crate) const SUMS: &str = "sum(requests)::bigint AS requests, sum(status_1xx)::bigint AS status_1xx, \
+/// The columns of a rollup that are counts.
+pub(crate) const COUNTS: &str = "requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx, timed, duration_sum_us, \
+    duration_min_us, duration_max_us";
+/// How many these are; a sketch comes behind them.
+const COUNTS_LEN: usize = 10;
+/// The same, added up.
+pub(crate) const COUNT_SUMS: &str = "sum(requests)::bigint AS requests, sum(status_1xx)::bigint AS status_1xx, \
     sum(status_2xx)::bigint AS status_2xx, sum(status_3xx)::bigint AS status_3xx, sum(status_4xx)::bigint AS status_4xx, \
     sum(status_5xx)::bigint AS status_5xx, sum(timed)::bigint AS timed, \
     least(sum(duration_sum_us), 9223372036854775807)::bigint AS duration_sum_us, \
-    min(duration_min_us) AS duration_min_us, max(duration_max_us) AS duration_max_us, string_agg(sketch, '') AS sketch";
+    min(duration_min_us) AS duration_min_us, max(duration_max_us) AS duration_max_us";
 
 /// What some endpoint, or several, did in some window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,33 +52,37 @@ impl Figures {
         self.sketch.merge(&other.sketch);
     }
 
-    /// Reads a row that ends with [`COLUMNS`] or [`SUMS`]. `bins` adds up its sketch, and is of nothing before and after.
+    /// Reads a row that ends with [`COUNTS`] and a sketch. `bins` adds up the sketch, and is of nothing before and after.
     pub(crate) fn read(
         (statement, level): (&'static str, Level),
         row: &Row,
         bins: &mut SketchSum,
         whose: impl FnOnce() -> String,
     ) -> Result<Self, Error> {
-        let first = row.len().saturating_sub(COLUMNS_LEN);
         let fail = |source| Error::Database { statement, source };
-        let amount = |i: usize| {
-            let value: i64 = row.try_get(first + i).map_err(fail)?;
-            u64::try_from(value).map_err(|_| Error::Answer { statement, answer: format!("a count of {value}") })
-        };
-        let duration = |i: usize| -> Result<Option<u64>, Error> {
-            let us: Option<i64> = row.try_get(first + i).map_err(fail)?;
-            Ok(us.and_then(|us| u64::try_from(us).ok()))
-        };
-        let added = bins.add(row.try_get(first + 10).map_err(fail)?);
+        let first = row.len().saturating_sub(COUNTS_LEN + 1);
+        let count = |i| row.try_get::<_, Option<i64>>(first + i).map_err(fail);
+        let counts = (0..COUNTS_LEN).map(count).collect::<Result<Vec<_>, _>>()?;
+        let added = bins.add(row.try_get(first + COUNTS_LEN).map_err(fail)?);
         added.map_err(|source| Error::Sketch { level: level.name(), whose: whose(), source })?;
+        Self::of_counts(statement, &counts, bins.take())
+    }
+
+    /// Figures from [`COUNTS`] in their order.
+    pub(crate) fn of_counts(statement: &'static str, counts: &[Option<i64>], sketch: Sketch) -> Result<Self, Error> {
+        let duration = |i: usize| counts.get(i).copied().flatten().and_then(|us| u64::try_from(us).ok());
+        let amount = |i: usize| {
+            let answer = || format!("counts {counts:?}");
+            duration(i).ok_or_else(|| Error::Answer { statement, answer: answer() })
+        };
         Ok(Self {
             requests: amount(0)?,
             status: [amount(1)?, amount(2)?, amount(3)?, amount(4)?, amount(5)?],
             timed: amount(6)?,
             duration_sum_us: amount(7)?,
-            duration_min_us: duration(8)?,
-            duration_max_us: duration(9)?,
-            sketch: bins.take(),
+            duration_min_us: duration(8),
+            duration_max_us: duration(9),
+            sketch,
         })
     }
 }

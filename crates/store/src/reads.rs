@@ -2,13 +2,12 @@
 //! caller cuts it (`tally_model::Window::pieces`). Levels above minutes include the minutes not yet rolled up.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use tally_model::{EndpointId, EndpointName, Level, Pieces, SketchSum, Window};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::figures::{COLUMNS, SUMS};
+use crate::figures::{COUNT_SUMS, COUNTS};
 use crate::store::column;
 use crate::{EndpointFigures, Error, Figures, Store};
 
@@ -33,23 +32,27 @@ impl Store {
         let bounds = bounds(&query.pieces);
         let mut parameters = parameters(&bounds);
         parameters.extend(query.service.as_ref().map(|service| (service as &(dyn ToSql + Sync), Type::TEXT)));
-        let level = query.pieces.level();
-        let (mut found, mut bins) = (HashMap::<EndpointId, EndpointFigures>::new(), SketchSum::new());
+        let mut found = HashMap::<EndpointId, Found>::new();
         let take = |row: &Row| {
-            let id = EndpointId::from_raw(column(READ, row, "id")?);
-            let figures = Figures::read((READ, level), row, &mut bins, || format!("endpoint {id}"))?;
-            match found.entry(id) {
-                Entry::Occupied(mut known) => known.get_mut().figures.add(&figures),
-                Entry::Vacant(place) => drop(place.insert(EndpointFigures { id, name: name_of(row)?, figures })),
+            let fail = |source| Error::Database { statement: READ, source };
+            let id = EndpointId::from_raw(row.try_get(0).map_err(fail)?);
+            let found = found.entry(id).or_default();
+            if let Some(runs) = row.try_get::<_, Option<&[u8]>>(3).map_err(fail)? {
+                found.runs.extend_from_slice(runs);
+                return Ok(());
             }
+            found.name = row.try_get(1).map_err(fail)?;
+            found.counts = row.try_get(2).map_err(fail)?;
             Ok(())
         };
         let place = self.table_place().await?;
         self.query_each(READ, &sql, &parameters, take).await?;
+        let (mut bins, level) = (SketchSum::new(), query.pieces.level());
+        let figures = found.into_iter().map(|(id, found)| found.figures(id, level, &mut bins));
+        let mut figures = figures.collect::<Result<Vec<_>, _>>()?;
         drop(place);
-        let mut found: Vec<EndpointFigures> = found.into_values().collect();
-        found.sort_unstable_by_key(|endpoint| endpoint.id);
-        Ok(found)
+        figures.sort_unstable_by_key(|endpoint| endpoint.id);
+        Ok(figures)
     }
 
     /// The name of an endpoint, if it was ever admitted.
@@ -62,24 +65,53 @@ impl Store {
     }
 }
 
-/// All pieces, and the minutes that a level does not hold yet, in one statement, so from one snapshot. The bounds of the
-/// pieces are the first parameters, the service the last. Read in the order they lie in and added up in a hash: a look-up of
-/// each endpoint in the primary key costs more, for its rows lie far apart.
+/// What came of an endpoint so far.
+#[derive(Default)]
+struct Found {
+    /// Service, method, route.
+    name: Vec<String>,
+    counts: Vec<Option<i64>>,
+    /// Its sketches, one behind the other.
+    runs: Vec<u8>,
+}
+
+impl Found {
+    fn figures(self, id: EndpointId, level: Level, bins: &mut SketchSum) -> Result<EndpointFigures, Error> {
+        let damaged = |source| Error::Sketch { level: level.name(), whose: format!("endpoint {id}"), source };
+        bins.add(&self.runs).map_err(damaged)?;
+        let figures = Figures::of_counts(READ, &self.counts, bins.take())?;
+        let [service, method, route] = &self.name[..] else {
+            return Err(Error::Answer { statement: READ, answer: format!("endpoint {id} without a name") });
+        };
+        Ok(EndpointFigures { id, name: EndpointName::new(service, method, route), figures })
+    }
+}
+
+/// All pieces, and the minutes that a level does not hold yet, in one statement, so from one snapshot: a row of counts for each
+/// endpoint, then all sketches as they are, for the database adds bytes up at more than it costs to send them. The bounds of
+/// the pieces are the first parameters, the service the last. Rows are read in the order they lie in: a look-up of each
+/// endpoint in the primary key costs more, for its rows lie far apart.
 fn endpoints_sql(pieces: &Pieces, one_service: bool) -> String {
+    format!(
+        "SELECT e.id, ARRAY[e.service, e.method, e.route], ARRAY[{COUNTS}], NULL::bytea FROM ( \
+             SELECT endpoint, {COUNT_SUMS} FROM ({}) AS rows GROUP BY endpoint) AS f JOIN endpoint e ON e.id = f.endpoint \
+         UNION ALL SELECT endpoint, NULL, NULL, sketch FROM ({}) AS rows WHERE sketch <> ''",
+        rows_sql(pieces, one_service, COUNTS),
+        rows_sql(pieces, one_service, "sketch")
+    )
+}
+
+fn rows_sql(pieces: &Pieces, one_service: bool, columns: &str) -> String {
     let last = 2 * pieces.iter().len() + 1;
     let ours = format!("AND endpoint IN (SELECT id FROM endpoint e WHERE e.service_id = service_id(${last}))");
     let service = if one_service { ours.as_str() } else { "" };
     let piece = |(i, (level, _)): (usize, (Level, Window))| {
         let between = between(2 * i + 1);
-        let kept = format!("SELECT endpoint, {COLUMNS} FROM endpoint_{} WHERE {between} {service}", level.name());
-        let fresh = format!("SELECT endpoint, {COLUMNS} FROM endpoint_minute WHERE NOT rolled AND {between} {service}");
+        let kept = format!("SELECT endpoint, {columns} FROM endpoint_{} WHERE {between} {service}", level.name());
+        let fresh = format!("SELECT endpoint, {columns} FROM endpoint_minute WHERE NOT rolled AND {between} {service}");
         if level == Level::Minute { kept } else { format!("{kept} UNION ALL {fresh}") }
     };
-    let rows = pieces.iter().enumerate().map(piece).collect::<Vec<_>>().join(" UNION ALL ");
-    format!(
-        "SELECT e.id, e.service, e.method, e.route, f.* FROM (SELECT endpoint, {SUMS} FROM ({rows}) AS rows GROUP BY endpoint) AS f \
-         JOIN endpoint e ON e.id = f.endpoint"
-    )
+    pieces.iter().enumerate().map(piece).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// The bounds of all pieces, as [`between`] takes them.

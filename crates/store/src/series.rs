@@ -4,7 +4,7 @@ use tally_model::{EndpointId, Level, SketchSum, Window};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::figures::{COLUMNS, SUMS};
+use crate::figures::{COUNT_SUMS, COUNTS};
 use crate::reads::{between, parameters};
 use crate::services::fresh_sql;
 use crate::store::{amount, column};
@@ -26,8 +26,11 @@ impl Store {
         level: Level,
         step_s: i64,
     ) -> Result<Vec<(i64, Figures)>, Error> {
-        let rows = endpoint_rows(level, "endpoint = $4", COLUMNS);
-        let sql = format!("SELECT {} AS start_s, {SUMS} FROM ({rows}) AS rows GROUP BY 1 ORDER BY 1", step(level));
+        let rows = endpoint_rows(level, "endpoint = $4", &format!("{COUNTS}, sketch"));
+        let sql = format!(
+            "SELECT {} AS start_s, {COUNT_SUMS}, string_agg(sketch, '') AS sketch FROM ({rows}) AS rows GROUP BY 1 ORDER BY 1",
+            step(level)
+        );
         let whose = || format!("endpoint {endpoint}");
         let numbers = [window.from_s, window.to_s, step_s.max(1), endpoint.raw()];
         self.steps(level, &sql, &parameters(&numbers), whose).await
@@ -50,9 +53,13 @@ impl Store {
             None => ("", ""),
         };
         let fresh = fresh_sql("start, ", &format!("{between} {fresh}"));
-        let rows =
-            format!("SELECT start, service, {COLUMNS} FROM service_{name} WHERE {between} {kept} UNION ALL {fresh}");
-        let sql = format!("SELECT {} AS start_s, {SUMS} FROM ({rows}) AS rows GROUP BY 1 ORDER BY 1", step(level));
+        let rows = format!(
+            "SELECT start, service, {COUNTS}, sketch FROM service_{name} WHERE {between} {kept} UNION ALL {fresh}"
+        );
+        let sql = format!(
+            "SELECT {} AS start_s, {COUNT_SUMS}, string_agg(sketch, '') AS sketch FROM ({rows}) AS rows GROUP BY 1 ORDER BY 1",
+            step(level)
+        );
         let numbers = [window.from_s, window.to_s, step_s.max(1)];
         let mut parameters = parameters(&numbers);
         parameters.extend(service.as_ref().map(|service| (service as &(dyn ToSql + Sync), Type::TEXT)));

@@ -4,7 +4,7 @@ use tally_model::{Level, Pieces, SketchSum, Window};
 use tokio_postgres::Row;
 
 use crate::apply::level_named;
-use crate::figures::{COLUMNS, SUMS};
+use crate::figures::{COUNT_SUMS, COUNTS};
 use crate::reads::{between, bounds, parameters};
 use crate::store::column;
 use crate::{Error, Figures, Floors, Store};
@@ -20,7 +20,10 @@ impl Store {
     /// # Errors
     /// Whatever the database says; [`Error::Sketch`], where a row cannot be read.
     pub async fn summary(&self, pieces: &Pieces) -> Result<Figures, Error> {
-        let sql = format!("SELECT {SUMS} FROM ({}) AS rows HAVING count(*) > 0", rows_sql(pieces));
+        let sql = format!(
+            "SELECT {COUNT_SUMS}, string_agg(sketch, '') AS sketch FROM ({}) AS rows HAVING count(*) > 0",
+            rows_sql(pieces)
+        );
         let found = self.query_services(SUMMARY, &sql, pieces, |_| Ok(())).await?;
         Ok(found.into_iter().next().map(|found| found.1).unwrap_or_default())
     }
@@ -32,7 +35,7 @@ impl Store {
     pub async fn services(&self, pieces: &Pieces) -> Result<Vec<(String, Figures)>, Error> {
         let sql = format!(
             "SELECT coalesce(s.name, '<other>') AS name, f.* FROM ( \
-                 SELECT service, {SUMS} FROM ({}) AS rows GROUP BY service) AS f LEFT JOIN service s ON s.id = f.service",
+                 SELECT service, {COUNT_SUMS}, string_agg(sketch, '') AS sketch FROM ({}) AS rows GROUP BY service) AS f LEFT JOIN service s ON s.id = f.service",
             rows_sql(pieces)
         );
         let mut found = self.query_services(SERVICES, &sql, pieces, |row| column(SERVICES, row, "name")).await?;
@@ -93,7 +96,7 @@ fn rows_sql(pieces: &Pieces) -> String {
     let piece = |(i, (level, _)): (usize, (Level, Window))| {
         let between = between(2 * i + 1);
         format!(
-            "SELECT service, {COLUMNS} FROM service_{} WHERE {between} UNION ALL {}",
+            "SELECT service, {COUNTS}, sketch FROM service_{} WHERE {between} UNION ALL {}",
             level.name(),
             fresh_sql("", &between)
         )
@@ -104,7 +107,7 @@ fn rows_sql(pieces: &Pieces) -> String {
 /// The minutes not yet rolled up, with the service of each; `before` stands before the columns.
 pub(crate) fn fresh_sql(before: &str, filter: &str) -> String {
     format!(
-        "SELECT {before}e.service_id, {COLUMNS} FROM endpoint_minute m JOIN endpoint e ON e.id = m.endpoint \
+        "SELECT {before}e.service_id, {COUNTS}, sketch FROM endpoint_minute m JOIN endpoint e ON e.id = m.endpoint \
          WHERE NOT rolled AND {filter}"
     )
 }
