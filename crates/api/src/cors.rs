@@ -9,7 +9,8 @@ const PREFLIGHT_SECONDS: usize = 600;
 /// Any origin.
 const ANY: &str = "*";
 
-/// Lets pages of `origins` in (`*`: of every origin), without credentials: there are none.
+/// Lets pages of `origins` in (`*`: of every origin), without credentials: the only cookie is the vote page's, and
+/// it is for this site alone.
 pub(crate) fn layer(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])

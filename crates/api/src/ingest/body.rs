@@ -9,6 +9,7 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
 use tally_model::BODY_BYTES_MAX;
 use tokio::time::timeout;
 
@@ -74,6 +75,20 @@ pub(crate) async fn read_within<'r>(
     };
     held.take(bytes.len())?;
     Ok(Body { bytes, _held: held })
+}
+
+/// Reads a body that is one JSON object and says so.
+///
+/// # Errors
+/// As [`read`], 415 for what is not called JSON, 400 or 422 for what is no object of the kind.
+pub(crate) async fn object<T: DeserializeOwned>(
+    room: &Room,
+    headers: &HeaderMap,
+    payload: web::Payload,
+) -> Result<T, Problem> {
+    let body = read(room, headers, payload).await?;
+    content::json(headers)?;
+    crate::json::object(text(&body)?)
 }
 
 /// Reads a body that nobody wants, so that the connection can be used again.

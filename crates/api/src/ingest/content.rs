@@ -35,6 +35,19 @@ pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
     }
 }
 
+/// Wants JSON, and wants it said: no page of another site can send that without asking first.
+///
+/// # Errors
+/// 415 for everything else, and where nothing is said.
+pub(crate) fn json(headers: &HeaderMap) -> Result<(), Problem> {
+    const EXPECTED: &str = "application/json, in UTF-8";
+    let text = joined(headers, header::CONTENT_TYPE);
+    match media(&text) {
+        Some("application/json" | "text/json") => Ok(()),
+        _ => Err(unsupported(&text, EXPECTED)),
+    }
+}
+
 /// Reads the `Content-Type` of a trace export, which must be said.
 ///
 /// # Errors
@@ -115,6 +128,18 @@ mod tests {
             assert_eq!(form_of(bad), None, "{bad}");
         }
         assert_eq!(form_of("application/json; charset=iso-8859-1"), None);
+    }
+
+    #[test]
+    fn what_any_page_may_send_is_not_json() {
+        let is_json = |text: &str| json(&headers(&header::CONTENT_TYPE, &[text])).is_ok();
+        assert!(is_json("application/json; charset=utf-8"));
+        assert!(json(&HeaderMap::new()).is_err());
+        for simple in
+            ["text/plain", "text/plain;application/json", "application/x-www-form-urlencoded", "multipart/form-data"]
+        {
+            assert!(!is_json(simple), "{simple}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tally_store::{DeadReason, Floors, Redrive, SetAside};
 use tally_stream::decode_unlabelled;
 
 use crate::front::Front;
-use crate::ingest::{body, content};
+use crate::ingest::body;
 use crate::problem::Problem;
 use crate::reads::parameters::Parameters;
 use crate::reads::{rfc3339_ms, unavailable};
@@ -154,10 +154,8 @@ pub(crate) async fn redrive(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read(&front.room, request.headers(), payload).await?;
-    content::form(request.headers())?;
+    let sent: Sent = body::object(&front.room, request.headers(), payload).await?;
     Parameters::of(&request, &[])?;
-    let sent: Sent = crate::json::object(body::text(&body)?)?;
     let expected = format!("expected a reason of GET /v1/dead-letters/reasons, at most {REASON_CHARS_MAX} characters");
     let reason = sent.reason.filter(|reason| (1..=REASON_CHARS_MAX).contains(&reason.chars().count()));
     let reason = reason.filter(|reason| !reason.contains('\0')).ok_or_else(|| Problem::field("reason", expected))?;

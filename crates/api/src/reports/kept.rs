@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::io::AsyncReadExt as _;
 
 use crate::front::Front;
-use crate::ingest::{body, content};
+use crate::ingest::body;
 use crate::problem::{Kind, Problem};
 use crate::reads::parameters::Parameters;
 use crate::reports::name::ReportName;
@@ -71,9 +71,7 @@ pub(crate) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read(&front.room, request.headers(), payload).await?;
-    content::form(request.headers())?;
-    let asked: Asked = crate::json::object(body::text(&body)?)?;
+    let asked: Asked = body::object(&front.room, request.headers(), payload).await?;
     if !front.shelf.is_on() {
         return Err(Problem::new(Kind::ReportsNotKept, OFF));
     }

@@ -28,12 +28,32 @@ async fn pages_of_other_origins_are_let_in_by_name_only() {
     assert_eq!(read.headers()["access-control-allow-origin"], PAGE);
     let any = Door::open_with(&[("TALLY_CORS_ORIGINS", "*")]).await;
     assert_eq!(preflight(&any, PAGE).await.as_deref(), Some("*"));
+    for door in [&named, &any] {
+        let sent = [("Origin", PAGE), ("Cookie", "tally_voter=f47ac10b58cc4372a5670e02b2c3d479.0")];
+        let request =
+            sent.iter().fold(door.request(Method::GET, "/vote"), |asked, (name, value)| asked.header(*name, *value));
+        let answer = request.send().await.unwrap();
+        assert!(!answer.headers().contains_key("access-control-allow-credentials"), "nobody else reads a voter's page");
+    }
+}
+
+#[tokio::test]
+async fn no_page_sets_anything_off_by_a_request_that_needs_no_leave() {
+    let door = Door::open().await;
+    for path in ["/v1/reports", "/v1/dead-letters/redrive"] {
+        for simple in ["text/plain", "application/x-www-form-urlencoded"] {
+            let sent = [("Content-Type", simple), ("Origin", PAGE)];
+            assert_eq!(door.post(path, &sent, r#"{"from":"-1h","reason":"r"}"#).await.status, 415, "{path} {simple}");
+        }
+    }
 }
 
 #[tokio::test]
 async fn every_answer_says_what_it_is_not() {
     let door = Door::open().await;
-    for path in ["/health", "/nothing-here", "/v1/polls"] {
+    for path in
+        ["/health", "/nothing-here", "/v1/polls", "/v1/live", "/v1/reports", "/v1/report?from=x", "/assets/no.js"]
+    {
         let answer = door.request(Method::GET, path).send().await.unwrap();
         let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
