@@ -15,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::front::Front;
 use crate::problem::{Kind, Problem};
-use crate::reads::{rfc3339_ms, unavailable};
+use crate::reads::evidence::Label;
+use crate::reads::unavailable;
 
 /// Most letters of one download, and most bytes of their payloads.
 pub(crate) const LETTERS_MAX: usize = 10_000;
@@ -45,13 +46,8 @@ pub(crate) struct Wanted {
 
 #[derive(Serialize)]
 struct Line {
-    id: String,
-    entry: String,
-    index: Option<u32>,
-    events: u64,
-    reason: String,
-    at: String,
-    payload_bytes: usize,
+    #[serde(flatten)]
+    label: Label,
     /// Where it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
@@ -139,22 +135,12 @@ impl Download {
 }
 
 fn line(letter: SetAside) -> Line {
-    let payload_bytes = letter.payload.len();
-    let (payload, payload_base64) = match String::from_utf8(letter.payload) {
+    let (label, payload) = Label::off(letter);
+    let (payload, payload_base64) = match String::from_utf8(payload) {
         Ok(text) => (Some(text), None),
         Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
     };
-    Line {
-        id: letter.id.to_string(),
-        entry: format!("{}/{}", letter.shard, letter.position),
-        index: letter.index,
-        events: letter.events,
-        reason: letter.reason,
-        at: rfc3339_ms(letter.at_ms),
-        payload_bytes,
-        payload,
-        payload_base64,
-    }
+    Line { label, payload, payload_base64 }
 }
 
 fn push(lines: &mut String, line: &impl Serialize) {

@@ -27,8 +27,9 @@ struct DeadLetters {
     next: Option<String>,
 }
 
+/// A dead letter without its payload.
 #[derive(Serialize)]
-struct DeadLetter {
+pub(crate) struct Label {
     id: String,
     /// The entry, as `POST /v1/events` named it: `shard/epoch-seq`.
     entry: String,
@@ -37,6 +38,12 @@ struct DeadLetter {
     reason: String,
     at: String,
     payload_bytes: usize,
+}
+
+#[derive(Serialize)]
+struct DeadLetter {
+    #[serde(flatten)]
+    label: Label,
     /// Beginning of the payload, where it is text.
     payload: Option<String>,
 }
@@ -71,15 +78,26 @@ pub(crate) async fn dead_letters(front: web::Data<Front>, request: HttpRequest) 
 }
 
 fn shown(found: SetAside) -> DeadLetter {
+    let (label, payload) = Label::off(found);
     DeadLetter {
-        id: found.id.to_string(),
-        entry: format!("{}/{}", found.shard, found.position),
-        index: found.index,
-        events: found.events,
-        reason: found.reason,
-        at: rfc3339_ms(found.at_ms),
-        payload_bytes: found.payload.len(),
-        payload: String::from_utf8(found.payload).ok().map(|text| text.chars().take(PAYLOAD_CHARS_MAX).collect()),
+        label,
+        payload: String::from_utf8(payload).ok().map(|text| text.chars().take(PAYLOAD_CHARS_MAX).collect()),
+    }
+}
+
+impl Label {
+    /// Takes the label off its payload.
+    pub(crate) fn off(found: SetAside) -> (Self, Vec<u8>) {
+        let label = Self {
+            id: found.id.to_string(),
+            entry: format!("{}/{}", found.shard, found.position),
+            index: found.index,
+            events: found.events,
+            reason: found.reason,
+            at: rfc3339_ms(found.at_ms),
+            payload_bytes: found.payload.len(),
+        };
+        (label, found.payload)
     }
 }
 
