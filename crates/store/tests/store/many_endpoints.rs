@@ -1,4 +1,5 @@
 //! Measurements of reads, not tests: `cargo test -p tally-store --test store -- --ignored --nocapture many_endpoints`.
+#![allow(clippy::print_stdout)] // measurements are printed
 
 use std::time::Instant;
 
