@@ -62,7 +62,12 @@ export class System {
     const env = { ...Object.fromEntries(inherited), TALLY_REPORTS_DIR: join(data, 'reports'), ...settings };
     const servers = spawn(join(BINARIES, 'tally-servers'), args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     const system = new System(`http://127.0.0.1:${port}`, data, servers);
-    await system.ready();
+    try {
+      await system.ready();
+    } catch (error) {
+      await system.stop();
+      throw error;
+    }
     return system;
   }
 
