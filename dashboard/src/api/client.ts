@@ -18,6 +18,11 @@ export class Refused extends Error {
   }
 }
 
+/** What to tell of a request that failed: the API's own sentence where it gave one. */
+export function sentenceOf(error: unknown): string {
+  return error instanceof Refused ? (error.problem?.detail ?? error.message) : 'The answer could not be read.';
+}
+
 function outcome(status: number | null, took_ms: number): string {
   const took = `${took_ms < 950 ? `${Math.round(took_ms)} ms` : `${Math.round(took_ms / 1000)} s`}`;
   return status == null ? `was not answered within ${took}.` : `answered ${status} after ${took}.`;
@@ -28,9 +33,14 @@ async function problemOf(response: Response): Promise<Problem | null> {
   return (await response.json().catch(() => null)) as Problem | null;
 }
 
-async function exchange(method: string, path: string, body: unknown, stop?: AbortSignal): Promise<Response> {
+interface Waiting {
+  stop?: AbortSignal;
+  deadline_ms?: number;
+}
+
+async function exchange(method: string, path: string, body: unknown, { stop, deadline_ms = DEADLINE_MS }: Waiting): Promise<Response> {
   const began = performance.now();
-  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const deadline = AbortSignal.timeout(deadline_ms);
   const signal = stop ? AbortSignal.any([stop, deadline]) : deadline;
   const request = `${method} ${path.split('?')[0]}`;
   const init: RequestInit = { method, signal, headers: { accept: 'application/json' } };
@@ -50,13 +60,13 @@ async function exchange(method: string, path: string, body: unknown, stop?: Abor
 
 /** `GET path` as JSON. Throws `Refused`, or the abort's error where `stop` was used. */
 export async function ask<T>(path: string, stop?: AbortSignal): Promise<T> {
-  const response = await exchange('GET', path, undefined, stop);
+  const response = await exchange('GET', path, undefined, stop ? { stop } : {});
   return (await response.json()) as T;
 }
 
 /** Any other method, with a JSON body. An empty answer is null. */
-export async function send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> {
-  const response = await exchange(method, path, body);
+export async function send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown, deadline_ms = DEADLINE_MS): Promise<T> {
+  const response = await exchange(method, path, body, { deadline_ms });
   const text = await response.text();
   return (text ? JSON.parse(text) : null) as T;
 }

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Endpoint } from '../api/answers';
-import { Refused, send } from '../api/client';
+import { sentenceOf } from '../api/client';
+import { makeReport } from '../reports/make';
 import { say } from '../shell/say';
 
 type Stage = 'ready' | 'making' | 'made' | { failed: string };
@@ -11,11 +12,11 @@ export function MakeReport({ answer }: { answer: Endpoint }) {
   const make = async () => {
     set('making');
     try {
-      await send('POST', '/v1/reports', { from: answer.from, to: answer.to, service: answer.service });
+      await makeReport({ from: answer.from, to: answer.to, service: answer.service });
       set('made');
       say('The report is made');
     } catch (error) {
-      set({ failed: error instanceof Refused ? (error.problem?.detail ?? error.message) : 'The answer could not be read.' });
+      set({ failed: sentenceOf(error) });
     }
   };
   if (stage === 'made') {

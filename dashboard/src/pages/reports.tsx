@@ -1,9 +1,10 @@
 import { useState } from 'preact/hooks';
-import type { KeptReport, Reports } from '../api/answers';
-import { Refused, send } from '../api/client';
+import type { Reports } from '../api/answers';
+import { sentenceOf } from '../api/client';
 import { useReading } from '../api/reading';
 import { utc } from '../format/times';
 import { Kept } from '../reports/kept';
+import { makeReport, type Asked } from '../reports/make';
 import { say } from '../shell/say';
 import { Panel } from '../shell/panel';
 import { asked, here } from '../view';
@@ -14,14 +15,9 @@ const EVERY_MS = 10_000;
 const PATH = '/v1/reports';
 
 /** What the API is told to report: the window as it is now, fixed. */
-export function reportOf(service?: string): { from: string; to: string; service?: string } {
+function reportOf(): Asked {
   const { from, to } = asked(here().view);
-  const now = utc(Date.now() / 1000);
-  return { from, to: to ?? now, ...(service ? { service } : {}) };
-}
-
-function words(error: unknown): string {
-  return error instanceof Refused ? (error.problem?.detail ?? error.message) : 'The answer could not be read.';
+  return { from, to: to ?? utc(Date.now() / 1000) };
 }
 
 function Make({ made }: { made: () => void }) {
@@ -29,11 +25,11 @@ function Make({ made }: { made: () => void }) {
   const press = async () => {
     set({ busy: true, problem: null });
     try {
-      const report = await send<KeptReport>('POST', PATH, reportOf());
+      const report = await makeReport(reportOf());
       set({ busy: false, problem: null });
       say(`Report ${report.name} made`);
     } catch (error) {
-      set({ busy: false, problem: words(error) });
+      set({ busy: false, problem: sentenceOf(error) });
     }
     made();
   };

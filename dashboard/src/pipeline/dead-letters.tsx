@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import type { DeadLetterReason, DeadLetterReasons } from '../api/answers';
-import { Refused, send } from '../api/client';
+import { send, sentenceOf } from '../api/client';
 import type { Reading } from '../api/reading';
 import { TimeOf } from '../format/time-of';
 import { counted, grouped, NONE } from '../format/numbers';
@@ -29,7 +29,7 @@ function Redrive({ reason, again }: { reason: DeadLetterReason; again: () => voi
       tell(null);
       say(`Redrive of ${reason.text} asked for`);
     } catch (error) {
-      tell(error instanceof Refused ? (error.problem?.detail ?? error.message) : 'The redrive could not be asked for.');
+      tell(sentenceOf(error));
     }
     again();
   };

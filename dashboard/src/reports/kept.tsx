@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { KeptReport, Reports } from '../api/answers';
-import { Refused, send } from '../api/client';
+import { send, sentenceOf } from '../api/client';
 import type { Reading } from '../api/reading';
 import { Amount } from '../format/quantity';
 import { bytes, NONE } from '../format/numbers';
@@ -118,7 +118,7 @@ export function Kept({ reading, path }: { reading: Reading<Reports>; path: strin
       tell(null);
       say(`${report.title} deleted`);
     } catch (error) {
-      tell(error instanceof Refused ? (error.problem?.detail ?? error.message) : 'The report could not be deleted.');
+      tell(sentenceOf(error));
     }
     again();
   };
