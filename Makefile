@@ -27,7 +27,7 @@ RELEASE ?= tally
 RELEASE_NAMESPACE ?= tally-release
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser-test dashboard dashboard-check screenshots bench-dashboard chaos lint prerequisites page-prerequisites test-prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
+.PHONY: help run demo test browser-test dashboard dashboard-check screenshots bench bench-dashboard chaos lint prerequisites page-prerequisites test-prerequisites bench-prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -68,6 +68,10 @@ bench-dashboard: test-prerequisites ## Measure the page: bytes, first figures, 5
 	$(npm_ci)
 	cd dashboard && BINARIES="$(target)/release" npm run bench
 
+bench: bench-prerequisites ## Measure limit and product in the same rounds, into docs/benchmarks (FILTER=singles QUICK=1 ROUNDS=5)
+	$(bins)
+	@exec "$(target)/release/tally-bench" --filter "$(FILTER)" $(if $(QUICK),--quick --out "$(target)/benchmarks") $(if $(ROUNDS),--rounds $(ROUNDS))
+
 chaos: prerequisites ## Kill everything at random for long, then count (CHAOS_SECONDS=600)
 	cargo build --workspace --bins --tests
 	CHAOS_SECONDS="$(CHAOS_SECONDS)" cargo test --workspace --test e2e chaos -- --nocapture --include-ignored
@@ -86,6 +90,9 @@ page-prerequisites:
 
 test-prerequisites:
 	@scripts/install-prerequisites tests
+
+bench-prerequisites:
+	@scripts/install-prerequisites bench
 
 rules-check: ## Test the alerts and parse the dashboards' PromQL with promtool
 	@scripts/check-rules

@@ -6,24 +6,25 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Dependencies (not those of tests) that only these crates may have.
-const RESERVED: [(&str, &[&str]); 13] = [
+const RESERVED: [(&str, &[&str]); 14] = [
     ("redis", &["tally-stream"]),
     ("deadpool-redis", &["tally-stream"]),
-    ("tokio-postgres", &["tally-store"]),
+    ("tokio-postgres", &["tally-store", "tally-bench"]),
     ("tokio-postgres-rustls", &["tally-store"]),
     ("deadpool-postgres", &["tally-store"]),
     ("refinery", &["tally-store"]),
-    ("actix-web", &["tally-api", "tally-consumer"]),
+    ("actix-web", &["tally-api", "tally-consumer", "tally-bench"]),
     ("askama", &["tally-api"]),
     ("rust-embed", &["tally-api"]),
-    ("reqwest", &["tally"]),
+    ("reqwest", &["tally", "tally-bench"]),
     ("tally-api", &[]),
     ("tally-consumer", &[]),
-    ("tally-servers", &[]),
+    ("tally-servers", &["tally-bench"]),
+    ("tally-bench", &[]),
 ];
 
 /// What each crate may use of ours.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("tally-model", &[]),
     ("tally-stream", &["tally-model"]),
     ("tally-store", &["tally-model"]),
@@ -31,6 +32,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
     ("tally-consumer", &["tally-model", "tally-store", "tally-stream"]),
     ("tally", &["tally-model"]),
     ("tally-servers", &[]),
+    ("tally-bench", &["tally-model", "tally-servers", "tally-store", "tally-stream"]),
     ("tally-tests", &[]),
 ];
 

@@ -1,0 +1,117 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::rounds::Effort;
+
+const NOTES: &str = "\
+Parts (--filter takes any piece of a name; several are divided by commas):
+  singles   one event a POST, accepted and counted, Redis everysec and always, against (a) bare actix
+            answering 202 to an empty POST, and beside (b) the same reading and parsing the event
+  batches   1000 and 100 events a POST, against (c) parsing and packing them through HTTP without Redis
+  consumer  a backlog counted by one core, against (d) decoding and adding up in memory
+  bytes     what an event takes in Redis, and a minute of an endpoint in PostgreSQL
+  apply     200 busy endpoint-minutes in a call, against (f) an upsert of counters only
+  reads     /v1/endpoints, /v1/summary and a series of 5,000 endpoints; percentiles of 1,000 endpoints
+  memory    what API and consumer hold at saturation, with 5,000 endpoints
+  freshness from a POST to the count that the API answers, at half of saturation
+  import    `tally import` of a million lines until they are counted, against GoAccess
+
+How: private servers on free ports, Redis with everysec or always, PostgreSQL durable, the release programs.
+Limit and product run in the same rounds, each second round backwards. A round in which processes that are
+not under test took more than 0.1 core is thrown away and run again; once as many were thrown away as are
+wanted, the rest counts all the same, and the table's files say so. Ratios are quotients of one round; the
+table shows medians, and the least and most. Only ratios mean anything on another machine.
+
+After every run of the product the counts of each endpoint are held against what was posted: a fast wrong
+answer ends the bench with an error.
+
+Data: 240 endpoints of 20 services, the n-th busiest with a share of n^-0.9, 140 bytes an event, different
+bodies (65,536 singles; 1,024 batches of 100; 256 of 1000), 64 connections, wrk with a script.
+
+The table goes to stdout, progress to stderr; latest.json and latest.md are renewed for what was measured.
+Exit codes: 0 measured (whatever was met), 1 not measured or counted wrongly, 2 wrong usage.";
+
+/// Measures Tally against the machine's limits, in the same rounds.
+#[derive(Debug, Parser)]
+#[command(name = "tally-bench", version, after_long_help = NOTES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) bench: Bench,
+}
+
+/// What is measured, and how well.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Measure only the parts whose name has one of these in it
+    #[arg(long, value_name = "PART", default_value = "")]
+    pub(crate) filter: String,
+    /// Fewer and shorter rounds, all parts in less than five minutes; for a look, not for quoting
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Rounds that count, for each figure
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub(crate) rounds: Option<u8>,
+    /// Where latest.json and latest.md go; nothing is written if empty
+    #[arg(long, value_name = "DIR", default_value = "docs/benchmarks")]
+    pub(crate) out: PathBuf,
+}
+
+/// What the bench starts of itself.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the limits (a), (b) and (c) on a port
+    #[command(hide = true)]
+    ServeLimits {
+        /// Port on 127.0.0.1.
+        port: u16,
+        /// Threads that serve.
+        workers: usize,
+    },
+}
+
+impl Bench {
+    /// How much is measured.
+    pub(crate) fn effort(&self) -> Effort {
+        let (rounds, seconds) = if self.quick { (2, 1) } else { (5, 4) };
+        let rounds = self.rounds.map_or(rounds, usize::from);
+        let repeats_max = if self.quick { 0 } else { rounds };
+        Effort { rounds, repeats_max, seconds }
+    }
+
+    /// Whether this part is asked for.
+    pub(crate) fn wants(&self, part: &str) -> bool {
+        self.filter.split(',').any(|piece| part.contains(piece.trim()))
+    }
+
+    /// The command that measures the same again.
+    pub(crate) fn command(&self) -> String {
+        let mut command = "make bench".to_owned();
+        if !self.filter.is_empty() {
+            command += &format!(" FILTER={}", self.filter);
+        }
+        if self.quick {
+            command += " QUICK=1";
+        }
+        if let Some(rounds) = self.rounds {
+            command += &format!(" ROUNDS={rounds}");
+        }
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_found_by_a_piece_of_their_name() {
+        let wants = |filter: &str, part| Arguments::parse_from(["tally-bench", "--filter", filter]).bench.wants(part);
+        assert!(wants("", "reads") && wants("single", "singles") && wants("apply, reads", "reads"));
+        assert!(!wants("apply", "reads"));
+    }
+}

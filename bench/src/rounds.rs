@@ -1,0 +1,160 @@
+//! Interleaved rounds: whatever the machine does besides falls on limit and product alike, and a round that strangers
+//! disturbed is thrown away.
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::machine::Watch;
+use crate::say;
+
+/// Cores that strangers may take in a round that counts.
+const STRANGERS_CORES_MAX: f64 = 0.1;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// Rounds that count.
+    pub(crate) rounds: usize,
+    /// Rounds that may be thrown away, for each figure. Once these are used up every round counts, and the table says so.
+    pub(crate) repeats_max: usize,
+    /// Seconds of load in one run.
+    pub(crate) seconds: u64,
+}
+
+/// What one run measured, by name.
+pub(crate) type Sample = BTreeMap<&'static str, f64>;
+
+/// What all rounds measured.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// For each round, for each contender, its sample.
+    rounds: Vec<Vec<Sample>>,
+    /// Cores that strangers took, for each round that counts.
+    pub(crate) strangers_cores: Vec<f64>,
+    /// Rounds that were thrown away.
+    pub(crate) thrown_away: usize,
+}
+
+/// Runs all contenders, numbered from 0, in every round, each second round backwards.
+///
+/// # Errors
+/// Those of `run`.
+pub(crate) async fn interleave(
+    effort: Effort,
+    contenders: &[&str],
+    mut run: impl AsyncFnMut(usize) -> Result<Sample, Error>,
+) -> Result<Measured, Error> {
+    let mut measured = Measured::default();
+    let mut turn = 0;
+    while measured.rounds.len() < effort.rounds {
+        let mut order: Vec<usize> = (0..contenders.len()).collect();
+        if turn % 2 == 1 {
+            order.reverse();
+        }
+        turn += 1;
+        let watch = Watch::start();
+        let mut samples = vec![Sample::new(); contenders.len()];
+        for contender in order {
+            samples[contender] = run(contender).await?;
+            say(&format!("  {}: {}", contenders[contender], shown(&samples[contender])));
+        }
+        let strangers = watch.strangers_cores();
+        if strangers > STRANGERS_CORES_MAX && measured.thrown_away < effort.repeats_max {
+            measured.thrown_away += 1;
+            say(&format!("  thrown away: strangers took {strangers:.2} cores"));
+            continue;
+        }
+        measured.rounds.push(samples);
+        measured.strangers_cores.push(strangers);
+        say(&format!("  round {} of {}, strangers took {strangers:.2} cores", measured.rounds.len(), effort.rounds));
+    }
+    Ok(measured)
+}
+
+fn shown(sample: &Sample) -> String {
+    sample.iter().map(|(name, value)| format!("{name} {}", short(*value))).collect::<Vec<_>>().join(", ")
+}
+
+/// A number with three digits that matter.
+pub(crate) fn short(value: f64) -> String {
+    match value.abs() {
+        v if v >= 9.995e6 => format!("{:.1} M", value / 1e6),
+        v if v >= 999.5e3 => format!("{:.2} M", value / 1e6),
+        v if v >= 9.995e3 => format!("{:.1} k", value / 1e3),
+        v if v >= 99.95 => format!("{value:.0}"),
+        v if v >= 9.995 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// Median and ends of some values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Range {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Range {
+    /// Of at least one value.
+    pub(crate) fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+        let last = values.len().saturating_sub(1);
+        Self { median: (at(last / 2) + at(last.div_ceil(2))) / 2.0, min: at(0), max: at(last) }
+    }
+
+    /// `12.3 k [11.0 k..13.0 k]`
+    pub(crate) fn text(self) -> String {
+        if self.min == self.max {
+            return short(self.median);
+        }
+        format!("{} [{}..{}]", short(self.median), short(self.min), short(self.max))
+    }
+}
+
+impl Measured {
+    /// The values of one contender.
+    pub(crate) fn range(&self, contender: usize, name: &str) -> Range {
+        Range::of(self.rounds.iter().filter_map(|round| round[contender].get(name).copied()).collect())
+    }
+
+    /// The quotients of two contenders, each of one round.
+    pub(crate) fn ratio(&self, (of, name): (usize, &str), (to, limit): (usize, &str)) -> Range {
+        let quotient = |round: &Vec<Sample>| Some(round[of].get(name)? / round[to].get(limit)?);
+        Range::of(self.rounds.iter().filter_map(quotient).collect())
+    }
+
+    /// How quiet it was, in words.
+    pub(crate) fn quiet(&self) -> String {
+        let strangers = Range::of(self.strangers_cores.clone());
+        let noisy = self.strangers_cores.iter().filter(|cores| **cores > STRANGERS_CORES_MAX).count();
+        format!(
+            "{} rounds, {} thrown away, {noisy} noisy, strangers {:.2}..{:.2} cores",
+            self.rounds.len(),
+            self.thrown_away,
+            strangers.min,
+            strangers.max
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_some_values() {
+        assert_eq!(Range::of(vec![3.0, 1.0, 2.0]), Range { median: 2.0, min: 1.0, max: 3.0 });
+        assert_eq!(Range::of(vec![4.0, 1.0, 2.0, 3.0]), Range { median: 2.5, min: 1.0, max: 4.0 });
+        assert!(Range::of(Vec::new()).median.is_nan());
+    }
+
+    #[test]
+    fn short_numbers() {
+        assert_eq!(
+            [0.7, 12.34, 123.4, 12_340.0, 999_900.0, 12_340_000.0].map(short),
+            ["0.70", "12.3", "123", "12.3 k", "1.00 M", "12.3 M"]
+        );
+    }
+}
