@@ -82,12 +82,14 @@ impl Watch {
         let ours = family(&now, std::process::id());
         let strange =
             now.iter().filter(|(pid, seen)| !ours.contains(pid) && **pid != KTHREADD && seen.parent != KTHREADD);
-        let ticks: u64 = strange
-            .map(|(pid, seen)| {
-                let before = self.before.get(pid).filter(|before| before.began == seen.began);
-                seen.ticks.saturating_sub(before.map_or(0, |before| before.ticks))
-            })
-            .sum();
+        // A child that ended hands all its time to its parent, that from before this watch as well.
+        let mut known: HashMap<u32, u64> = HashMap::new();
+        for (pid, before) in &self.before {
+            let lives = now.get(pid).is_some_and(|seen| seen.began == before.began);
+            *known.entry(if lives { *pid } else { before.parent }).or_default() += before.ticks;
+        }
+        let ticks: u64 =
+            strange.map(|(pid, seen)| seen.ticks.saturating_sub(known.get(pid).copied().unwrap_or_default())).sum();
         ticks as f64 / TICKS_PER_SECOND / self.at.elapsed().as_secs_f64()
     }
 }

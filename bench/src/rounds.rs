@@ -125,17 +125,18 @@ impl Measured {
         Range::of(self.rounds.iter().filter_map(quotient).collect())
     }
 
-    /// How quiet it was, in words.
-    pub(crate) fn quiet(&self) -> String {
+    /// How quiet it was, in words, and whether a round counts that was not.
+    pub(crate) fn quiet(&self) -> (String, bool) {
         let strangers = Range::of(self.strangers_cores.clone());
         let noisy = self.strangers_cores.iter().filter(|cores| **cores > STRANGERS_CORES_MAX).count();
-        format!(
+        let words = format!(
             "{} rounds, {} thrown away, {noisy} noisy, strangers {:.2}..{:.2} cores",
             self.rounds.len(),
             self.thrown_away,
             strangers.min,
             strangers.max
-        )
+        );
+        (words, noisy > 0)
     }
 }
 

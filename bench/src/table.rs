@@ -50,6 +50,9 @@ pub(crate) struct Row {
     targets_text: Option<String>,
     /// Rounds, and how quiet the machine was.
     rounds: String,
+    /// Whether a round counts in which strangers took more of the machine than they may: then nothing is proved.
+    #[serde(default)]
+    noisy: bool,
     cpu_us_per_event: Option<Hops>,
     at: String,
     command: String,
@@ -59,7 +62,7 @@ pub(crate) struct Row {
 
 impl Row {
     /// A figure of its own.
-    pub(crate) fn new(figure: &str, unit: &str, value: Range, rounds: String) -> Self {
+    pub(crate) fn new(figure: &str, unit: &str, value: Range, (rounds, noisy): (String, bool)) -> Self {
         Self {
             figure: figure.to_owned(),
             limit: None,
@@ -75,6 +78,7 @@ impl Row {
             ratio_text: None,
             targets_text: None,
             rounds,
+            noisy,
             cpu_us_per_event: None,
             at: String::new(),
             command: String::new(),
@@ -137,7 +141,7 @@ impl Row {
             format!("{} {}", self.value_text, self.unit),
             dash(self.ratio_text.clone()),
             dash(self.targets_text.clone()),
-            dash(self.meets.clone()),
+            dash(self.meets.as_ref().map(|met| if self.noisy { format!("{met} (noisy)") } else { met.clone() })),
         ]
     }
 }
@@ -203,7 +207,8 @@ fn markdown(rows: &[Row]) -> String {
     text += &line(&HEAD.map(str::to_owned));
     text += "|---|---|---|---|---|---|\n";
     rows.iter().for_each(|row| text += &line(&row.cells()));
-    text += "\nMedian [least..most] of the rounds; a ratio is the median of the rounds' own quotients.\n";
+    text += "\nMedian [least..most] of the rounds; a ratio is the median of the rounds' own quotients. Noisy: other processes \
+             took more than 0.1 core in a round that counts, so that this figure proves nothing yet.\n";
     let hops: Vec<_> = rows.iter().filter_map(|row| Some((row, row.cpu_us_per_event?))).collect();
     if !hops.is_empty() {
         text += "\n## Processor time of an event, in microseconds, by process\n\n| load | API | Redis | consumer | PostgreSQL |\n|---|---|---|---|---|\n";
@@ -226,7 +231,7 @@ mod tests {
 
     fn row(ratio: f64, target: Target) -> Row {
         let one = |value| Range { median: value, min: value, max: value };
-        Row::new("figure", "x", one(ratio), String::new()).beside("(a)", one(1.0), one(ratio)).meeting(target)
+        Row::new("figure", "x", one(ratio), (String::new(), false)).beside("(a)", one(1.0), one(ratio)).meeting(target)
     }
 
     #[test]
@@ -252,8 +257,9 @@ mod tests {
     #[test]
     fn a_part_replaces_its_own_figures_only() {
         let directory = std::env::temp_dir().join(format!("tally-bench-{}", std::process::id()));
-        let named =
-            |name: &str, value| Row::new(name, "x", Range { median: value, min: value, max: value }, String::new());
+        let named = |name: &str, value| {
+            Row::new(name, "x", Range { median: value, min: value, max: value }, (String::new(), false))
+        };
         keep(&directory, &[named("a", 1.0), named("b", 2.0)]).unwrap();
         keep(&directory, &[named("b", 3.0)]).unwrap();
         let kept: serde_json::Value =

@@ -41,8 +41,12 @@ pub(super) async fn bytes(effort: Effort) -> Result<Vec<Row>, Error> {
             .meeting(Target::AtMost(must, stretch))
     };
     let minute = of_postgres().await?;
-    let minute =
-        Row::new("an endpoint-minute in PostgreSQL, with index", "bytes", Range::of(vec![minute]), "1 run".to_owned());
+    let minute = Row::new(
+        "an endpoint-minute in PostgreSQL, with index",
+        "bytes",
+        Range::of(vec![minute]),
+        ("1 run".to_owned(), false),
+    );
     Ok(vec![
         row("an event in Redis, batch 1000", 0, 20.0, 17.0),
         row("an event in Redis, batch 100", 1, 40.0, 33.0),
