@@ -1,5 +1,7 @@
 -- Partitions: made ahead, or when an apply misses one; dropped when the floor has passed them.
--- Advisory locks of Tally have the class 1413565516 ("TALL"): 1 migrations, 2 retention, 3 making partitions.
+-- Advisory locks of Tally have the class 1413565516 ("TALL"): 1 migrations, 2 retention, 3 making partitions. Whoever writes
+-- rollups shares 3 from its start: between the commit of a new partition and the word of it to the other backends,
+-- to_regclass sees the table there while INSERT still misses it (SQLSTATE 23514).
 
 -- Makes the partition of a level that holds a time; false if it was there. CREATE and ATTACH, never PARTITION OF: that
 -- waits for an open dump, and then every insert waits for it.

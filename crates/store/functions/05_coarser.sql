@@ -93,7 +93,7 @@ END
 $$;
 
 -- Adds at most p_limit minutes that start before p_before, and are not yet rolled, to the coarser levels, and marks them.
--- The caller holds the retention lock. A missing partition is named, and nothing changes.
+-- The caller holds the locks of retention and of making partitions. A missing partition is named, and nothing changes.
 CREATE OR REPLACE FUNCTION roll_minutes(
     p_before timestamptz, p_limit integer,
     OUT rolled_rows bigint, OUT more boolean, OUT need_level text, OUT need_start_s bigint,
@@ -145,7 +145,7 @@ CREATE OR REPLACE FUNCTION roll_up_v1(
     OUT grown_levels text[], OUT grown_endpoints bigint[], OUT grown_starts bigint[], OUT grown_sketches bytea[])
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(1413565516, 2);
+    PERFORM pg_advisory_xact_lock_shared(1413565516, 2), pg_advisory_xact_lock_shared(1413565516, 3);
     SELECT r.* INTO rolled_rows, more, need_level, need_start_s, grown_levels, grown_endpoints, grown_starts, grown_sketches
     FROM setting, roll_minutes(date_trunc('minute', tally_now(), 'UTC'), setting.roll_up_rows) AS r;
 END
@@ -166,7 +166,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM retention_floor WHERE level = p_level AND at < bound) THEN
         RETURN;
     END IF;
-    PERFORM pg_advisory_xact_lock(1413565516, 2);
+    PERFORM pg_advisory_xact_lock(1413565516, 2), pg_advisory_xact_lock_shared(1413565516, 3);
     IF p_level = 'minute' THEN
         SELECT r.* INTO rolled FROM setting, roll_minutes(bound, setting.roll_up_rows) AS r;
         need_level := rolled.need_level;

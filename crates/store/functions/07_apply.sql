@@ -90,7 +90,7 @@ BEGIN
         RAISE EXCEPTION 'a batch must move its shard forward' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- Before any row: whoever raises a floor would starve behind row locks. The floors are read by a later statement.
-    PERFORM pg_advisory_xact_lock_shared(1413565516, 2);
+    PERFORM pg_advisory_xact_lock_shared(1413565516, 2), pg_advisory_xact_lock_shared(1413565516, 3);
     SELECT max(at) FILTER (WHERE level = 'minute'), max(at) FILTER (WHERE level = 'hour'),
            max(at) FILTER (WHERE level = 'day'), max(at) FILTER (WHERE level = 'month'), max(sketch_bytes)
         INTO f_minute, f_hour, f_day, f_month, longest FROM retention_floor, setting;

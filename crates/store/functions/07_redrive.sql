@@ -20,7 +20,7 @@ DECLARE
     gone record;
 BEGIN
     -- As apply does, before any row.
-    PERFORM pg_advisory_xact_lock_shared(1413565516, 2);
+    PERFORM pg_advisory_xact_lock_shared(1413565516, 2), pg_advisory_xact_lock_shared(1413565516, 3);
     SELECT * INTO p FROM shard_position WHERE shard = p_shard FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no shard %', p_shard USING ERRCODE = 'undefined_object';

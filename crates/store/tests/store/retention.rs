@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tally_model::Level;
-use tally_store::Keep;
+use tally_store::{Applied, Keep};
 
 use crate::fixture::{DAY, NOON, TestLog, TestStore, client, tally};
 use crate::plain_fold::{PlainFold, assert_levels};
@@ -35,6 +35,36 @@ async fn partitions_are_made_ahead() {
     let options = "SELECT string_agg(DISTINCT reloptions::text, '') FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid \
                    WHERE c.relkind = 'r'";
     assert_eq!(test.text(options).await, "{fillfactor=50}");
+}
+
+/// A partition is there for all or for none: appliers that wait for one must not find it half made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_partition_is_never_half_made() {
+    const DAYS: i64 = 60;
+    let test = TestStore::new().await;
+    let waiting: Vec<_> = (0..4)
+        .map(|shard| {
+            let store = test.store.clone();
+            tokio::spawn(async move {
+                let mut log = TestLog::new(shard);
+                for day in 0..DAYS {
+                    let batch = log.next(tally(&[("web", "GET", "/", 200, NOON - day * DAY, Some(10))]));
+                    let mut applied = store.apply(&batch).await.unwrap();
+                    while matches!(applied, Applied::NeedPartition { .. }) {
+                        applied = store.apply(&batch).await.unwrap();
+                    }
+                    assert!(matches!(applied, Applied::Done { counted: 1, .. }), "{applied:?}");
+                }
+            })
+        })
+        .collect();
+    for day in 0..DAYS {
+        test.make_partition(Level::Minute, NOON - day * DAY).await.unwrap();
+    }
+    for waiting in waiting {
+        waiting.await.unwrap();
+    }
+    assert_eq!(test.number("SELECT sum(requests) FROM endpoint_minute").await, 4 * DAYS);
 }
 
 #[tokio::test]
