@@ -83,8 +83,8 @@ async fn redis(front: &Front) -> Result<(), ServerError> {
         }
     };
     waiting.over();
-    let appender = log.appender(front.config.limits);
-    let _ = front.found_redis.set(Redis { log, appender });
+    let appenders = log.appenders(front.config.limits);
+    let _ = front.found_redis.set(Redis { log, appenders });
     front.live.look_soon();
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! What every handler shares: settings, the two servers as far as they are there, and what is remembered between requests.
 
-use std::sync::OnceLock;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use tally_store::Store;
-use tally_stream::{Appender, Log};
+use tally_stream::{Appender, Appenders, Log};
 
 use crate::changes::Changes;
 use crate::config::Config;
@@ -21,12 +22,27 @@ use crate::shared_answers::SharedAnswers;
 #[derive(Debug)]
 pub(crate) struct Redis {
     pub(crate) log: Log,
-    pub(crate) appender: Appender,
+    pub(crate) appenders: Appenders,
+}
+
+/// One thread's sight of what is shared, with an appender of its own: a request waits for Redis on the thread that read it.
+#[derive(Debug)]
+pub(crate) struct Front {
+    shared: Arc<Shared>,
+    appender: OnceLock<Appender>,
+}
+
+impl Deref for Front {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 /// The shared state. Redis and PostgreSQL are set once, by the task that waits for them.
 #[derive(Debug)]
-pub(crate) struct Front {
+pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
     pub(crate) polls: Polls,
@@ -44,6 +60,26 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) fn new(config: Config) -> Self {
+        Self { shared: Arc::new(Shared::new(config)), appender: OnceLock::new() }
+    }
+
+    /// The same for another thread.
+    pub(crate) fn for_another_thread(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), appender: OnceLock::new() }
+    }
+
+    /// This thread's appender.
+    ///
+    /// # Errors
+    /// 503 until Redis was found.
+    pub(crate) fn appender(&self) -> Result<&Appender, Problem> {
+        let redis = self.redis()?;
+        Ok(self.appender.get_or_init(|| redis.appenders.start()))
+    }
+}
+
+impl Shared {
+    fn new(config: Config) -> Self {
         let shelf = Shelf::new(config.reports_dir.clone(), config.reports_days);
         Self {
             config,

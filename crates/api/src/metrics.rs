@@ -242,7 +242,7 @@ fn method_label(method: &actix_web::http::Method) -> &'static str {
 
 /// `GET /metrics`.
 pub(crate) async fn scrape(front: web::Data<Front>) -> Result<HttpResponse, Problem> {
-    let stats = front.redis().ok().map(|redis| redis.appender.stats());
+    let stats = front.redis().ok().map(|redis| redis.appenders.stats());
     let text = front.metrics.text(stats).map_err(|error| {
         tracing::error!(%error, "cannot write the metrics");
         Problem::new(Kind::Internal, "the metrics cannot be written")

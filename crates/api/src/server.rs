@@ -90,7 +90,7 @@ impl Bound {
         let shared = front.clone();
         let app = move || {
             App::new()
-                .app_data(shared.clone())
+                .app_data(web::Data::new(shared.for_another_thread()))
                 .configure(routes::configure)
                 .wrap(SECURITY_HEADERS.into_iter().fold(DefaultHeaders::new(), DefaultHeaders::add))
                 .wrap(cors::layer(&shared.config.cors_origins))

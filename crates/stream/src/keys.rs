@@ -20,9 +20,9 @@ pub(crate) fn ids(shard: Shard) -> String {
     format!("events:{{{shard}}}:ids")
 }
 
-/// What the keys of a shard's own ids begin with.
-pub(crate) fn own(shard: Shard) -> String {
-    format!("events:{{{shard}}}:own")
+/// What the keys of the outcomes of a shard's senders begin with.
+pub(crate) fn outcomes(shard: Shard) -> String {
+    format!("events:{{{shard}}}:outcomes")
 }
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ mod tests {
     fn keys_of_a_shard_share_its_hash_tag() {
         let shard = Shard::new(3);
         assert_eq!(stream(shard), "events:{3}");
-        for key in [meta(shard), ids(shard), own(shard)] {
+        for key in [meta(shard), ids(shard), outcomes(shard)] {
             assert!(key.starts_with("events:{3}:"), "{key}");
         }
     }

@@ -12,7 +12,7 @@
 //! | `events:{i}:meta` | hash | `cluster_id`, `layout`, `epoch`, `inc` (incarnation), the totals `entries` `events` `bytes`, `duplicates`, the mirror `applied` with its totals, `generation`, `window` |
 //! | `events:{i}:ids:<width>:<bucket>` | string | bytes charged to the clients' ids of one bucket of Redis TIME; expires |
 //! | `events:{i}:ids:<width>:<bucket>:<part>` | hash | request id → what was answered, 1/1024 of the bucket; expires |
-//! | `events:{i}:own:<width>:<bucket>:<part>` | hash | the same for ids that the API made itself; expires |
+//! | `events:{i}:outcomes:<width>:<bucket>` | hash | sender (an API thread) → number and answers of its last call; expires |
 //!
 //! Entry ids are `epoch-seq` and dense. `(E, 0)` is a **header** that chains to the last id before it; `(E, n)` is one
 //! request. An entry has two fields: `h`, the envelope that the append script packs, and `p`, the payload that
@@ -46,7 +46,7 @@ mod reply;
 mod script;
 mod tls;
 
-pub use appender::{AppendRequest, Appended, Appender, AppenderStats, ClientKey};
+pub use appender::{AppendRequest, Appended, Appender, AppenderStats, Appenders, ClientKey};
 pub use codec::{CodecError, Encoded, decode, decode_unlabelled, encode};
 pub use config::{Config, Limits};
 pub use entry::{Entry, EntryBody, Header, Kind, Stamp};

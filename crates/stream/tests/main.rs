@@ -11,5 +11,6 @@ mod mirror;
 mod open;
 mod proxy;
 mod read;
+mod shards;
 mod support;
 mod tls;

@@ -30,9 +30,9 @@ pub(crate) fn id(shard: Shard, at: Position) -> String {
 /// # Errors
 /// 413 (packs into too much), 422 (key reused) or 503.
 pub(crate) async fn append(front: &Front, request: AppendRequest) -> Result<Appended, Problem> {
-    let redis = front.redis()?;
+    let appender = front.appender()?;
     let began = Instant::now();
-    let appended = redis.appender.append(request).await.map_err(|refused| problem(&refused))?;
+    let appended = appender.append(request).await.map_err(|refused| problem(&refused))?;
     front.live.appends.observe(began.elapsed());
     Ok(appended)
 }

@@ -1,11 +1,12 @@
-//! What is sent together: a call for a shard, made of units; a unit is one entry, or one question.
+//! What is sent together: a call, made of a group for each shard, made of units; a unit is one entry, or one question.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use redis::Cmd;
 use tally_model::{ENTRY_BYTES_MAX, Payload, REQUEST_EVENTS_MAX, Shard};
 
 use super::queue::{Body, Pending};
+use super::sender::Sender;
 use crate::codec;
 use crate::config::Limits;
 use crate::entry::Kind;
@@ -13,19 +14,26 @@ use crate::{keys, script};
 
 /// Most bytes of payload in one call.
 const CALL_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Most units in one call: the script holds up Redis for about 10 µs for each (measured), 10 ms in all.
-const CALL_UNITS_MAX: usize = 1_000;
+/// Most requests in one call: the script holds up Redis for about 10 µs for each entry (measured), 10 ms in all.
+const CALL_REQUESTS_MAX: usize = 1_000;
 /// The script's word for a request that only asks.
 const KIND_ASK: u8 = 3;
 
 /// One call of the append script. What was sent and may have had an effect is frozen: repeated as it is, under the same
-/// ids, never merged with newer requests.
+/// number, never merged with newer requests.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) shard: Shard,
-    pub(super) units: Vec<Unit>,
+    pub(super) groups: Vec<Group>,
     /// It was sent, and no answer came.
     pub(super) is_frozen: bool,
+    pub(super) number: u64,
+}
+
+/// What goes to one shard.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) shard: Shard,
+    pub(super) units: Vec<Unit>,
 }
 
 /// One entry, or one question, and who waits for it.
@@ -41,6 +49,13 @@ pub(super) struct Unit {
     pub(super) waiting: Vec<Pending>,
 }
 
+/// A group that grows: what is merged so far, of each kind.
+#[derive(Default)]
+struct Growing {
+    units: Vec<Unit>,
+    merging: [Option<Merged>; 2],
+}
+
 /// Requests of one kind that become one entry.
 struct Merged {
     payload: Payload,
@@ -49,14 +64,13 @@ struct Merged {
 }
 
 impl Call {
-    /// Takes from a shard's queue what fits one call; none when all that waited was given up.
-    pub(super) fn take(shard: Shard, queue: &mut VecDeque<Pending>) -> Option<Self> {
-        let mut units = Vec::new();
-        let mut merging: [Option<Merged>; 2] = [None, None];
-        let mut bytes = 0;
+    /// Takes from the queue what fits one call; none when all that waited was given up.
+    pub(super) fn take(queue: &mut VecDeque<Pending>, sender: &mut Sender) -> Option<Self> {
+        let mut growing: BTreeMap<Shard, Growing> = BTreeMap::new();
+        let (mut bytes, mut requests) = (0, 0);
         while let Some(next) = queue.front() {
             bytes += next.body.bytes();
-            if !units.is_empty() && (bytes > CALL_BYTES_MAX || units.len() >= CALL_UNITS_MAX) {
+            if requests > 0 && (bytes > CALL_BYTES_MAX || requests >= CALL_REQUESTS_MAX) {
                 break;
             }
             let Some(next) = queue.pop_front() else { break };
@@ -64,50 +78,59 @@ impl Call {
             if next.answer.is_closed() || !next.ticket.send() {
                 continue;
             }
-            match &next.body {
-                Body::Loose { payload, .. } => {
-                    let merged = &mut merging[usize::from(matches!(payload, Payload::Votes(_)))];
-                    units.extend(merge(merged, next));
-                }
-                Body::Ask | Body::Packed(_) => units.push(Unit::alone(next)),
-            }
+            requests += 1;
+            growing.entry(next.shard).or_default().add(next, sender);
         }
-        units.extend(merging.into_iter().flatten().map(Unit::merged));
-        (!units.is_empty()).then_some(Self { shard, units, is_frozen: false })
+        let groups: Vec<_> =
+            growing.into_iter().map(|(shard, growing)| Group { shard, units: growing.units(sender) }).collect();
+        (!groups.is_empty()).then(|| Self { groups, is_frozen: false, number: sender.call_number() })
+    }
+
+    /// The same as a call for each shard, for a Redis that keeps shards on several nodes.
+    pub(super) fn apart(self, sender: &mut Sender) -> impl Iterator<Item = Self> {
+        let is_frozen = self.is_frozen;
+        self.groups.into_iter().map(move |group| Self { groups: vec![group], is_frozen, number: sender.call_number() })
     }
 
     /// Gives everything back to the queue: it had no effect.
     pub(super) fn dissolve(self, queue: &mut VecDeque<Pending>) {
-        for pending in self.units.into_iter().flat_map(|unit| unit.waiting).rev() {
+        let units = self.groups.into_iter().flat_map(|group| group.units);
+        let waiting: Vec<_> = units.flat_map(|unit| unit.waiting).collect();
+        for pending in waiting.into_iter().rev() {
             pending.ticket.unsend();
             queue.push_front(pending);
         }
     }
 
-    pub(super) fn command(&self, limits: &[u64; 5]) -> Cmd {
-        let keys = [keys::stream(self.shard), keys::meta(self.shard), keys::ids(self.shard), keys::own(self.shard)];
+    pub(super) fn command(&self, limits: &[u64; 5], sender: &Sender) -> Cmd {
+        let keys_of = |group: &Group| {
+            [keys::stream(group.shard), keys::meta(group.shard), keys::ids(group.shard), keys::outcomes(group.shard)]
+        };
+        let keys: Vec<_> = self.groups.iter().flat_map(keys_of).collect();
         let mut call = script::call(&script::APPEND, &keys);
-        call.arg(&limits[..]).arg(u8::from(self.is_frozen));
-        for unit in &self.units {
-            let hash: &[u8] = unit.hash.as_ref().map_or(&[], |hash| hash);
-            call.arg(unit.kind).arg(&unit.id[..]).arg(hash).arg(unit.received_ms).arg(unit.events);
-            call.arg(unit.format).arg(&unit.bytes[..]);
+        call.arg(&limits[..]).arg(sender.name()).arg(self.number);
+        for group in &self.groups {
+            call.arg(group.units.len());
+            group.units.iter().for_each(|unit| unit.add_to(&mut call));
         }
         call
     }
 
-    pub(super) fn requests(&self) -> usize {
-        self.units.iter().map(|unit| unit.waiting.len()).sum()
+    pub(super) fn units(&self) -> impl Iterator<Item = &Unit> {
+        self.groups.iter().flat_map(|group| &group.units)
     }
 
-    /// Drops the units that nobody waits for any more; false when none is left.
-    pub(super) fn is_awaited(&mut self) -> bool {
-        self.units.retain(|unit| unit.waiting.iter().any(|pending| !pending.answer.is_closed()));
-        !self.units.is_empty()
+    pub(super) fn requests(&self) -> usize {
+        self.units().map(|unit| unit.waiting.len()).sum()
+    }
+
+    /// Whether anyone still waits for it.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.units().flat_map(|unit| &unit.waiting).any(|pending| !pending.answer.is_closed())
     }
 }
 
-/// The numbers that every call of a shard begins with, as the script names them.
+/// The numbers that every call begins with, as the script names them.
 pub(super) fn limits_of_shard(limits: &Limits, shards: u16) -> [u64; 5] {
     let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1);
     [
@@ -120,20 +143,37 @@ pub(super) fn limits_of_shard(limits: &Limits, shards: u16) -> [u64; 5] {
     ]
 }
 
+impl Growing {
+    fn add(&mut self, next: Pending, sender: &mut Sender) {
+        match &next.body {
+            Body::Loose { payload, .. } => {
+                let merged = &mut self.merging[usize::from(matches!(payload, Payload::Votes(_)))];
+                self.units.extend(merge(merged, next, sender));
+            }
+            Body::Ask | Body::Packed(_) => self.units.push(Unit::alone(next, sender)),
+        }
+    }
+
+    fn units(mut self, sender: &mut Sender) -> Vec<Unit> {
+        self.units.extend(self.merging.into_iter().flatten().map(|merged| Unit::merged(merged, sender)));
+        self.units
+    }
+}
+
 /// Adds a request to what is being merged; a full one is returned as a unit.
-fn merge(merged: &mut Option<Merged>, next: Pending) -> Option<Unit> {
-    let Body::Loose { payload, bytes_max } = &next.body else { return Some(Unit::alone(next)) };
+fn merge(merged: &mut Option<Merged>, next: Pending, sender: &mut Sender) -> Option<Unit> {
+    let Body::Loose { payload, bytes_max } = &next.body else { return Some(Unit::alone(next, sender)) };
     let (bytes_max, events) = (*bytes_max, payload.len());
     let fits =
         |m: &Merged| m.bytes_max + bytes_max <= ENTRY_BYTES_MAX && m.payload.len() + events <= REQUEST_EVENTS_MAX;
-    let full = merged.take_if(|merged| !fits(merged)).map(Unit::merged);
+    let full = merged.take_if(|merged| !fits(merged)).map(|merged| Unit::merged(merged, sender));
     match merged {
         Some(merged) => {
             match (&mut merged.payload, payload) {
                 (Payload::Events(block), Payload::Events(more)) => block.merge(more),
                 (Payload::Votes(votes), Payload::Votes(more)) => votes.extend(more.iter().cloned()),
                 // There is one for each kind.
-                _ => return Some(Unit::alone(next)),
+                _ => return Some(Unit::alone(next, sender)),
             }
             merged.bytes_max += bytes_max;
             merged.waiting.push(next);
@@ -144,7 +184,7 @@ fn merge(merged: &mut Option<Merged>, next: Pending) -> Option<Unit> {
 }
 
 impl Unit {
-    fn alone(pending: Pending) -> Self {
+    fn alone(pending: Pending, sender: &mut Sender) -> Self {
         let packed = match &pending.body {
             Body::Ask => None,
             Body::Loose { payload, .. } => Some(codec::encode(payload)),
@@ -153,15 +193,15 @@ impl Unit {
         let kind = packed.as_ref().map_or(KIND_ASK, |packed| packed.kind.byte());
         let (format, events, bytes) =
             packed.map_or((0, 0, Vec::new()), |packed| (packed.format, packed.events, packed.bytes));
-        let id = pending.key.map_or_else(own_id, |key| key.id.0);
+        let id = pending.key.map_or_else(|| sender.request_id(), |key| key.id.0);
         let hash = pending.key.map(|key| key.body_hash);
         Self { id, hash, kind, received_ms: pending.received_ms, events, format, bytes, waiting: vec![pending] }
     }
 
-    fn merged(merged: Merged) -> Self {
+    fn merged(merged: Merged, sender: &mut Sender) -> Self {
         let packed = codec::encode(&merged.payload);
         Self {
-            id: own_id(),
+            id: sender.request_id(),
             hash: None,
             kind: packed.kind.byte(),
             received_ms: merged.waiting.first().map_or(0, |first| first.received_ms),
@@ -172,13 +212,14 @@ impl Unit {
         }
     }
 
+    fn add_to(&self, call: &mut Cmd) {
+        let hash: &[u8] = self.hash.as_ref().map_or(&[], |hash| hash);
+        call.arg(self.kind).arg(&self.id[..]).arg(hash).arg(self.received_ms).arg(self.events);
+        call.arg(self.format).arg(&self.bytes[..]);
+    }
+
     /// Whether it appends an entry if the script lets it.
     pub(super) fn is_entry(&self) -> bool {
         self.kind == Kind::Events.byte() || self.kind == Kind::Votes.byte()
     }
-}
-
-/// An id of our own: random, so that two processes never make the same.
-fn own_id() -> [u8; 16] {
-    uuid::Uuid::new_v4().into_bytes()
 }

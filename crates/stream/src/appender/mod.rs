@@ -1,11 +1,12 @@
-//! Appending with group commit: while one pipeline is in flight requests gather, and the next one carries them all, one
-//! script call a shard. There is no timer: alone, a request leaves at once; under load many share a round trip and an fsync.
+//! Appending with group commit: while one script call is in flight requests gather, and the next one carries them all, for
+//! whatever shards. There is no timer: alone, a request leaves at once; under load many share a round trip and an fsync.
 //!
 //! Read `queue.rs` (what waits, and who knows whether it was sent), then `flight.rs` (what is sent together, frozen), then
-//! `worker.rs` (the loop), then `settle.rs` (what an answer means).
+//! `worker.rs` (the loop), then `settle.rs` (what an answer means). `sender.rs` names who sends.
 
 mod flight;
 mod queue;
+mod sender;
 mod settle;
 mod worker;
 
@@ -20,6 +21,7 @@ use crate::codec::{self, ENTRY_EVENTS_MAX};
 use crate::config::Limits;
 use crate::error::Refused;
 use crate::link::Link;
+use flight::limits_of_shard;
 use queue::{Body, Pending, Room, Ticket};
 use worker::Worker;
 
@@ -92,6 +94,16 @@ pub struct AppenderStats {
     pub resends: u64,
 }
 
+/// Starts appenders that share bounds and figures: one for each thread that serves, so that a request and its answer need
+/// not change threads.
+#[derive(Debug, Clone)]
+pub struct Appenders {
+    shards: u16,
+    limits: Limits,
+    room: Arc<Room>,
+    link: Arc<Link>,
+}
+
 /// Appends requests; clones share one queue and one connection.
 #[derive(Debug, Clone)]
 pub struct Appender {
@@ -102,14 +114,29 @@ pub struct Appender {
     queue: UnboundedSender<Pending>,
 }
 
-impl Appender {
-    pub(crate) fn start(link: Link, shards: u16, limits: Limits) -> Self {
-        let room = Arc::new(Room::default());
-        let (queue, pending) = unbounded_channel();
-        tokio::spawn(Worker::new(link, shards, &limits, Arc::clone(&room), pending).run());
-        Self { shards, limits, room, queue }
+impl Appenders {
+    pub(crate) fn new(link: Arc<Link>, shards: u16, limits: Limits) -> Self {
+        Self { shards, limits, room: Arc::new(Room::default()), link }
     }
 
+    /// Starts one: a task on the current tokio runtime, with a connection of its own. It ends when the last clone of the
+    /// [`Appender`] is dropped and all that waits is answered.
+    #[must_use]
+    pub fn start(&self) -> Appender {
+        let (queue, pending) = unbounded_channel();
+        let limits = limits_of_shard(&self.limits, self.shards);
+        tokio::spawn(Worker::new(self.link.another(), limits, Arc::clone(&self.room), pending).run());
+        Appender { shards: self.shards, limits: self.limits, room: Arc::clone(&self.room), queue }
+    }
+
+    /// What all of them do now and did so far.
+    #[must_use]
+    pub fn stats(&self) -> AppenderStats {
+        self.room.stats()
+    }
+}
+
+impl Appender {
     /// Appends one request and waits for its answer, at most the deadline. Dropping the future harms no other request;
     /// this one may then be appended or not.
     ///
@@ -133,7 +160,7 @@ impl Appender {
         wait(answered, &ticket, deadline).await
     }
 
-    /// What it does now and did so far.
+    /// What it, and those started with it, do now and did so far.
     #[must_use]
     pub fn stats(&self) -> AppenderStats {
         self.room.stats()

@@ -18,16 +18,8 @@ pub(super) enum Settled {
     Answered,
     /// Redis refused it for now, before it had any effect.
     Later(Call),
-}
-
-impl Settled {
-    /// What is still to be sent.
-    pub(super) fn later(self) -> Option<Call> {
-        match self {
-            Self::Answered => None,
-            Self::Later(call) => Some(call),
-        }
-    }
+    /// Redis keeps its shards on several nodes, and did nothing: each wants a call of its own.
+    Apart(Call),
 }
 
 /// Refused before anything was done, and likely to pass: loading, a failover, another's slow script.
@@ -35,6 +27,8 @@ const PASSING: [&str; 9] =
     ["LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "MOVED", "ASK"];
 /// Refused before anything was done, and not likely to pass within a deadline: no memory, no disk, no permission.
 const LASTING: [&str; 6] = ["OOM", "MISCONF", "NOPERM", "NOAUTH", "WRONGPASS", "NOSCRIPT"];
+/// Refused because its keys lie on several nodes.
+const SEVERAL_NODES: &str = "CROSSSLOT";
 
 /// Answers all who wait for a call, if its answer settles it.
 pub(super) fn settle(call: Call, answer: Value) -> Settled {
@@ -46,42 +40,51 @@ pub(super) fn settle(call: Call, answer: Value) -> Settled {
         }
     };
     let code = error.code();
+    if code == SEVERAL_NODES && call.groups.len() > 1 {
+        return Settled::Apart(call);
+    }
     if PASSING.contains(&code) {
         return Settled::Later(call);
     }
     // What was sent before and got no answer may have had an effect, whatever is said now.
-    let refused = match code {
-        _ if call.is_frozen => Refused::Unknown,
-        "NOTOPEN" => Refused::NotOpen,
-        code if LASTING.contains(&code) => Refused::Unavailable,
-        _ => Refused::Unknown,
-    };
-    if code != "NOTOPEN" {
-        let details = error.details().unwrap_or_default();
-        tracing::error!(shard = %call.shard, code, details, "Redis refused an append");
-    }
-    refuse(call, &refused);
+    let is_certain = !call.is_frozen && LASTING.contains(&code);
+    let details = error.details().unwrap_or_default();
+    tracing::error!(code, details, "Redis refused appends");
+    refuse(call, &if is_certain { Refused::Unavailable } else { Refused::Unknown });
     Settled::Answered
 }
 
 /// Gives all who wait for a call the same refusal.
 fn refuse(call: Call, refused: &Refused) {
-    for pending in call.units.into_iter().flat_map(|unit| unit.waiting) {
+    let units = call.groups.into_iter().flat_map(|group| group.units);
+    for pending in units.flat_map(|unit| unit.waiting) {
         let _ = pending.answer.send(Err(refused.clone()));
     }
 }
 
 fn answer_units(call: Call, answer: Value) {
-    let count = call.units.len();
-    let replies = Parts::of(answer)
-        .and_then(|mut parts| (0..count).map(|_| unit_reply(&mut parts)).collect::<Result<Vec<_>, Error>>());
-    match replies {
-        Ok(replies) => call.units.into_iter().zip(replies).for_each(|(unit, reply)| answer_unit(unit, reply)),
+    let count = call.units().count();
+    match replies(answer, count) {
+        Ok(replies) => {
+            let units = call.groups.into_iter().flat_map(|group| group.units);
+            units.zip(replies).for_each(|(unit, reply)| answer_unit(unit, reply));
+        }
         Err(error) => {
-            tracing::error!(shard = %call.shard, %error, "an append was answered with something else");
+            tracing::error!(%error, "appends were answered with something else");
             refuse(call, &Refused::Unknown);
         }
     }
+}
+
+/// The numbers of each unit; what Redis said of shards that failed goes to the log.
+fn replies(answer: Value, count: usize) -> Result<Vec<[u64; REPLY_NUMBERS]>, Error> {
+    let mut parts = Parts::of(answer)?;
+    let replies = (0..count).map(|_| unit_reply(&mut parts)).collect();
+    while !parts.is_empty() {
+        let said = parts.text()?;
+        tracing::error!(said, "Redis refused the appends of a shard");
+    }
+    replies
 }
 
 fn unit_reply(parts: &mut Parts) -> Result<[u64; REPLY_NUMBERS], Error> {
@@ -112,6 +115,7 @@ fn answer_of(
         3 => Err(Refused::KeyReused),
         4 => Err(Refused::Backlog { events: epoch, bytes: seq }),
         5 => Err(Refused::DedupeFull),
+        6 => Err(Refused::NotOpen),
         _ => Err(Refused::Unknown),
     }
 }

@@ -6,14 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::Value;
-use tally_model::Shard;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
 
-use super::flight::{Call, limits_of_shard};
+use super::flight::Call;
 use super::queue::{Pending, Room};
+use super::sender::Sender;
 use super::settle::{Settled, settle};
-use crate::config::Limits;
 use crate::link::{Broken, Link};
 use crate::script;
 
@@ -22,37 +21,44 @@ const BACKOFF_MIN: Duration = Duration::from_millis(20);
 /// Longest pause.
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
-/// Owns the connection and the queues of the shards of one Redis node.
+/// Owns a connection, and the queue of those who share it.
 pub(super) struct Worker {
     link: Link,
     limits: [u64; 5],
     room: Arc<Room>,
     pending: UnboundedReceiver<Pending>,
-    queues: Vec<VecDeque<Pending>>,
+    queue: VecDeque<Pending>,
+    sender: Sender,
+    in_flight: u64,
+    /// Redis keeps the shards on several nodes, and wants a call for each.
+    is_apart: bool,
     backoff: Backoff,
 }
 
 impl Worker {
-    pub(super) fn new(
-        link: Link,
-        shards: u16,
-        limits: &Limits,
-        room: Arc<Room>,
-        pending: UnboundedReceiver<Pending>,
-    ) -> Self {
-        let queues = Shard::all(shards).map(|_| VecDeque::new()).collect();
-        Self { link, limits: limits_of_shard(limits, shards), room, pending, queues, backoff: Backoff::default() }
+    pub(super) fn new(link: Link, limits: [u64; 5], room: Arc<Room>, pending: UnboundedReceiver<Pending>) -> Self {
+        Self {
+            link,
+            limits,
+            room,
+            pending,
+            queue: VecDeque::new(),
+            sender: Sender::new(),
+            in_flight: 0,
+            is_apart: false,
+            backoff: Backoff::default(),
+        }
     }
 
     /// Sends until no one can ask any more and all who asked were answered.
     pub(super) async fn run(mut self) {
         loop {
-            if self.queues.iter().all(VecDeque::is_empty) {
+            if self.queue.is_empty() {
                 let Some(pending) = self.pending.recv().await else { return };
-                self.enqueue(pending);
+                self.queue.push_back(pending);
             }
             while let Ok(pending) = self.pending.try_recv() {
-                self.enqueue(pending);
+                self.queue.push_back(pending);
             }
             let calls = self.take_calls();
             if !calls.is_empty() {
@@ -62,34 +68,25 @@ impl Worker {
         }
     }
 
-    fn enqueue(&mut self, pending: Pending) {
-        // `append` has refused shards that there are not.
-        if let Some(queue) = self.queues.get_mut(usize::from(pending.shard.index())) {
-            queue.push_back(pending);
-        }
-    }
-
     fn take_calls(&mut self) -> Vec<Call> {
-        let shards = Shard::all(u16::MAX).zip(&mut self.queues);
-        let calls: Vec<Call> = shards.filter_map(|(shard, queue)| Call::take(shard, queue)).collect();
-        let entries = calls.iter().flat_map(|call| &call.units).filter(|unit| unit.is_entry());
+        let Some(call) = Call::take(&mut self.queue, &mut self.sender) else { return Vec::new() };
+        let entries = call.units().filter(|unit| unit.is_entry());
         let (count, bytes) = entries.fold((0, 0), |(count, bytes), unit| (count + 1, bytes + unit.bytes.len() as u64));
         self.room.entries.fetch_add(count, Ordering::Relaxed);
         self.room.entry_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.room.flushes.fetch_add(u64::from(!calls.is_empty()), Ordering::Relaxed);
-        calls
+        self.room.flushes.fetch_add(1, Ordering::Relaxed);
+        if self.is_apart { call.apart(&mut self.sender).collect() } else { vec![call] }
     }
 
-    /// Sends calls until each is answered, back in its queue without effect, or awaited by no one. Only what may have had
+    /// Sends calls until each is answered, back in the queue without effect, or awaited by no one. Only what may have had
     /// an effect is sent again from here, as it was; each caller leaves at its own deadline, and so this ends.
     async fn deliver(&mut self, mut calls: Vec<Call>) {
         loop {
-            let requests = calls.iter().map(Call::requests).sum::<usize>() as u64;
-            self.room.in_flight.store(requests, Ordering::Relaxed);
+            self.set_in_flight(calls.iter().map(Call::requests).sum::<usize>() as u64);
             calls = self.attempt(calls).await;
-            calls.retain_mut(Call::is_awaited);
+            calls.retain(Call::is_awaited);
             if calls.is_empty() {
-                self.room.in_flight.store(0, Ordering::Relaxed);
+                self.set_in_flight(0);
                 return;
             }
             self.room.resends.fetch_add(1, Ordering::Relaxed);
@@ -97,9 +94,15 @@ impl Worker {
         }
     }
 
+    /// Others count into the same figure, so only the difference is added.
+    fn set_in_flight(&mut self, requests: u64) {
+        self.room.in_flight.fetch_add(requests.wrapping_sub(self.in_flight), Ordering::Relaxed);
+        self.in_flight = requests;
+    }
+
     /// Sends calls once; what comes back is frozen.
     async fn attempt(&mut self, calls: Vec<Call>) -> Vec<Call> {
-        let commands = calls.iter().map(|call| call.command(&self.limits)).collect();
+        let commands = calls.iter().map(|call| call.command(&self.limits, &self.sender)).collect();
         match script::run(&self.link, &script::APPEND, commands).await {
             Ok(answers) => self.settle(calls, answers).await,
             Err(Broken::NotSent(error)) => {
@@ -116,26 +119,44 @@ impl Worker {
     }
 
     async fn settle(&mut self, calls: Vec<Call>, answers: Vec<Value>) -> Vec<Call> {
-        let settled = calls.into_iter().zip(answers).map(|(call, answer)| settle(call, answer));
-        let later: Vec<Call> = settled.filter_map(Settled::later).collect();
-        if later.is_empty() {
-            self.backoff.reset();
-        } else {
+        let (mut unsettled, mut is_passing) = (Vec::new(), false);
+        for (call, answer) in calls.into_iter().zip(answers) {
+            match settle(call, answer) {
+                Settled::Answered => {}
+                Settled::Later(call) => {
+                    is_passing = true;
+                    unsettled.push(call);
+                }
+                Settled::Apart(call) => {
+                    self.is_apart = true;
+                    unsettled.push(call);
+                }
+            }
+        }
+        if is_passing {
             self.backoff.grow();
             // The node may have been demoted: another may stand behind the name by now.
             self.link.reset().await;
+        } else {
+            self.backoff.reset();
         }
-        later.into_iter().filter_map(|call| self.later(call)).collect()
+        unsettled.into_iter().filter_map(|call| self.later(call)).collect()
     }
 
-    /// What had no effect goes back to its queue, to be sent with what came since.
+    /// What had no effect goes back to the queue, to be sent with what came since.
     fn later(&mut self, call: Call) -> Option<Call> {
         if call.is_frozen {
             return Some(call);
         }
-        let queue = self.queues.get_mut(usize::from(call.shard.index()))?;
-        call.dissolve(queue);
+        call.dissolve(&mut self.queue);
         None
+    }
+}
+
+impl Drop for Worker {
+    /// The thread ends, and with it what was under way.
+    fn drop(&mut self) {
+        self.set_in_flight(0);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use redis::{Cmd, Value};
 use tally_model::{Anchor, HASH_NAMES, Position, Shard};
 
-use crate::appender::Appender;
+use crate::appender::{Appender, Appenders};
 use crate::config::{Config, Limits};
 use crate::entry::{self, Entry, Stamp};
 use crate::error::Error;
@@ -298,11 +298,16 @@ impl Log {
         Reader::new(self.link.another(), shard, consumer)
     }
 
-    /// Starts appending: a task on the current tokio runtime, with a connection of its own. It ends when the last clone of
-    /// the [`Appender`] is dropped and all that waits is answered.
+    /// What starts appenders.
+    #[must_use]
+    pub fn appenders(&self, limits: Limits) -> Appenders {
+        Appenders::new(Arc::clone(&self.link), self.shards, limits)
+    }
+
+    /// Starts an appender alone, see [`Appenders::start`].
     #[must_use]
     pub fn appender(&self, limits: Limits) -> Appender {
-        Appender::start(self.link.another(), self.shards, limits)
+        self.appenders(limits).start()
     }
 
     /// Every script that is run from here may be run twice: a second run finds the first one's work done.

@@ -1,0 +1,107 @@
+//! One call for several shards.
+
+use tally_model::Shard;
+use tally_servers::{AppendFsync, Redis, RedisOptions};
+use tally_stream::{AppendRequest, Appended, Appender, Config, Log, Refused};
+use tokio::task::JoinSet;
+
+use crate::support::{accept, config, genesis, keyed, limits, raw, redis, request};
+
+const SHARDS: u16 = 4;
+
+fn settings(redis: &Redis) -> Config {
+    Config { shards: SHARDS, ..config(&redis.url()) }
+}
+
+/// A log whose first `open` shards are open.
+async fn log_on(redis: &Redis, open: usize) -> Log {
+    let log = Log::connect(&settings(redis)).await.unwrap();
+    for shard in Shard::all(SHARDS).take(open) {
+        log.open(shard, &genesis()).await.unwrap();
+    }
+    log
+}
+
+/// `rounds` requests for each shard at once, one in three with a key; the answers by shard.
+async fn append_everywhere(appender: &Appender, rounds: usize) -> Vec<(Shard, Result<Appended, Refused>)> {
+    let mut tasks = JoinSet::new();
+    for round in 0..rounds {
+        for shard in Shard::all(SHARDS) {
+            let plain = if round % 3 == 0 { keyed(&format!("{shard}/{round}"), 1, 2) } else { request(2) };
+            let (appender, request) = (appender.clone(), AppendRequest { shard, ..plain });
+            tasks.spawn(async move { (shard, appender.append(request).await) });
+        }
+    }
+    tasks.join_all().await
+}
+
+fn is_up(cluster_info: &redis::Value) -> bool {
+    let redis::Value::BulkString(text) = cluster_info else { return false };
+    text.starts_with(b"cluster_state:ok")
+}
+
+async fn events_of(log: &Log) -> Vec<u64> {
+    log.statuses().await.unwrap().iter().map(|status| status.totals.events).collect()
+}
+
+#[tokio::test]
+async fn requests_for_all_shards_share_calls() {
+    let redis = redis(RedisOptions { append_fsync: AppendFsync::No, ..RedisOptions::default() }).await;
+    let log = log_on(&redis, SHARDS.into()).await;
+    let appender = log.appender(limits());
+    for (shard, answer) in append_everywhere(&appender, 60).await {
+        assert!(matches!(answer, Ok(Appended::Accepted { events: 2, .. })), "{shard} {answer:?}");
+    }
+    assert_eq!(events_of(&log).await, [120; SHARDS as usize]);
+    assert!(appender.stats().flushes < 20, "{:?}", appender.stats());
+}
+
+#[tokio::test]
+async fn a_shard_that_fails_or_is_not_open_harms_no_other() {
+    let redis = redis(RedisOptions { append_fsync: AppendFsync::No, ..RedisOptions::default() }).await;
+    let log = log_on(&redis, 3).await;
+    raw(&redis, &["SET", "events:{1}", "no stream"]).await;
+    let appender = log.appender(limits());
+    for (shard, answer) in append_everywhere(&appender, 30).await {
+        match shard.index() {
+            1 => assert_eq!(answer, Err(Refused::Unknown)),
+            3 => assert_eq!(answer, Err(Refused::NotOpen)),
+            _ => assert!(matches!(answer, Ok(Appended::Accepted { .. })), "{shard} {answer:?}"),
+        }
+    }
+    raw(&redis, &["DEL", "events:{1}"]).await;
+    assert_eq!(events_of(&log).await, [60, 0, 60, 0]);
+}
+
+#[tokio::test]
+async fn a_cluster_gets_a_call_for_each_shard() {
+    let extra = vec!["--cluster-enabled".to_owned(), "yes".to_owned()];
+    let redis = redis(RedisOptions { append_fsync: AppendFsync::No, extra, ..RedisOptions::default() }).await;
+    raw(&redis, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    while !is_up(&raw(&redis, &["CLUSTER", "INFO"]).await) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let log = log_on(&redis, SHARDS.into()).await;
+    let appender = log.appender(limits());
+    for _ in 0..2 {
+        for (shard, answer) in append_everywhere(&appender, 30).await {
+            assert!(answer.is_ok(), "{shard} {answer:?}");
+        }
+    }
+    // The second time the keyed third was there before.
+    assert_eq!(events_of(&log).await, [100; SHARDS as usize]);
+}
+
+#[tokio::test]
+async fn appenders_of_a_process_share_figures_and_keys() {
+    let redis = redis(RedisOptions { append_fsync: AppendFsync::No, ..RedisOptions::default() }).await;
+    let log = log_on(&redis, SHARDS.into()).await;
+    let appenders = log.appenders(limits());
+    let (one, other) = (appenders.start(), appenders.start());
+    let at = accept(&one, keyed("k", 1, 5)).await;
+    let again = other.append(keyed("k", 1, 5)).await;
+    assert!(matches!(again, Ok(Appended::Duplicate { at: first, events: 5, .. }) if first == at), "{again:?}");
+    accept(&other, request(1)).await;
+    let stats = appenders.stats();
+    assert_eq!((stats.flushes, stats.queued_requests, stats.in_flight_requests), (3, 0, 0));
+}
