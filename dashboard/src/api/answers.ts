@@ -24,9 +24,8 @@ export interface Figures {
   duration_ms: Durations;
 }
 
-/** Columns, all equally long; a step without a request is there. */
-export interface Series {
-  start_s: number[];
+/** Figures as columns, all equally long. */
+interface Columns {
   requests: number[];
   status_2xx: number[];
   status_3xx: number[];
@@ -38,23 +37,19 @@ export interface Series {
   p99: (number | null)[];
 }
 
+/** Figures over time; a step without a request is there. */
+export interface Series extends Columns {
+  start_s: number[];
+}
+
 /** The table of endpoints as columns; `service` and `method` are indexes into the two lists. */
-export interface Rows {
+export interface Rows extends Columns {
   services: string[];
   methods: string[];
   id: string[];
   service: number[];
   method: number[];
   route: string[];
-  requests: number[];
-  status_2xx: number[];
-  status_3xx: number[];
-  status_4xx: number[];
-  status_5xx: number[];
-  p50: (number | null)[];
-  p90: (number | null)[];
-  p95: (number | null)[];
-  p99: (number | null)[];
   before_requests?: number[];
   before_status_5xx?: number[];
   before_p99?: (number | null)[];
@@ -97,19 +92,23 @@ export interface Changed {
   before_p99: number | null;
 }
 
-export interface Overview extends Windowed {
+/** What the pages of everything and of one endpoint have in common. */
+export interface Charted extends Windowed {
   /** Null for calendar months. */
   step_seconds: number | null;
   first_request_at: string | null;
   last_request_at: string | null;
   summary: Figures;
   before: Figures | null;
-  services: { service: string; endpoints: number; requests: number }[];
-  endpoints_total: number;
-  endpoints_new: number | null;
   series: Series;
   before_series: Series | null;
   marks: Mark[];
+}
+
+export interface Overview extends Charted {
+  services: { service: string; endpoints: number; requests: number }[];
+  endpoints_total: number;
+  endpoints_new: number | null;
   changed: Changed[];
   rows: Rows;
 }
@@ -145,20 +144,11 @@ export interface WorstHour {
   p99: number | null;
 }
 
-export interface Endpoint extends Windowed {
+export interface Endpoint extends Charted {
   id: string;
   service: string;
   method: string;
   route: string;
-  /** Null for calendar months. */
-  step_seconds: number | null;
-  first_request_at: string | null;
-  last_request_at: string | null;
-  summary: Figures;
-  before: Figures | null;
-  series: Series;
-  before_series: Series | null;
-  marks: Mark[];
   heat: Heat;
   distribution: { count: number[]; before: number[] | null };
   worst_hours: WorstHour[];

@@ -1,6 +1,6 @@
 // A read's columns as lines: rates and shares of each step, and what must not be drawn because it is not counted yet.
 
-import type { Series, Windowed } from '../api/answers';
+import type { Charted } from '../api/answers';
 import { DAY_S, seconds } from '../format/times';
 import type { Timeline } from './timeline';
 import { countedSeconds, isRunning, stepSeconds } from './timeline';
@@ -9,13 +9,6 @@ import { countedSeconds, isRunning, stepSeconds } from './timeline';
 const MONTH_S = 30 * DAY_S;
 
 export type Line = (number | null)[];
-
-/** An answer with a series. */
-export interface Charted extends Windowed {
-  step_seconds: number | null;
-  first_request_at: string | null;
-  series: Series;
-}
 
 /** The time axis of an answer, read at a moment of the server's clock; unknown, nothing is said to wait. */
 export function timelineOf(answer: Charted, now_s: number | null): Timeline {

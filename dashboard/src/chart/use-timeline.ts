@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
+import type { Charted } from '../api/answers';
 import { live, serverSeconds } from '../api/live';
 import { useWatchedPart } from '../store';
-import type { Charted } from './columns';
 import { timelineOf } from './columns';
 import type { Timeline } from './timeline';
 
