@@ -3,6 +3,8 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { Panel } from '../shell/panel';
+import type { Column as TableColumn } from '../shell/small-table';
+import { Table } from '../shell/small-table';
 import type { Timeline } from './timeline';
 import { stepText } from './timeline';
 
@@ -49,32 +51,11 @@ function TableSign() {
 }
 
 function Numbers({ title, line, columns }: { title: string; line: Timeline; columns: Column[] }) {
+  const time: TableColumn<number> = { name: 'Time', cell: (step) => stepText(line, step) };
+  const numbers = columns.map(({ name, text }) => ({ name, class: 'number', cell: text }));
   return (
     <div class="numbers" tabIndex={0} role="region" aria-label={`${title}, as a table`}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Time</th>
-            {columns.map((column) => (
-              <th key={column.name} scope="col" class="number">
-                {column.name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {line.start_s.map((s, step) => (
-            <tr key={s}>
-              <td>{stepText(line, step)}</td>
-              {columns.map((column) => (
-                <td key={column.name} class="number">
-                  {column.text(step)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table columns={[time, ...numbers]} rows={line.start_s.map((_, step) => step)} id={(step) => line.start_s[step]!} />
     </div>
   );
 }

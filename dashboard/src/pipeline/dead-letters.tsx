@@ -4,12 +4,13 @@ import { useState } from 'preact/hooks';
 import type { DeadLetterReason, DeadLetterReasons } from '../api/answers';
 import { send, sentenceOf } from '../api/client';
 import type { Reading } from '../api/reading';
-import { TimeOf } from '../format/time-of';
+import { Ago } from '../format/time-of';
 import { counted, grouped, NONE } from '../format/numbers';
-import { seconds, since } from '../format/times';
 import { Panel } from '../shell/panel';
 import { say } from '../shell/say';
-import { Failed, Loading, Statement } from '../shell/states';
+import type { Column } from '../shell/small-table';
+import { ReadTable } from '../shell/small-table';
+import { Statement } from '../shell/states';
 
 const DOWNLOAD = '/v1/dead-letters?format=ndjson';
 
@@ -44,57 +45,24 @@ function Redrive({ reason, again }: { reason: DeadLetterReason; again: () => voi
   );
 }
 
-function Row({ reason, again }: { reason: DeadLetterReason; again: () => void }) {
-  const last_s = seconds(reason.last_at);
+function Why({ reason }: { reason: DeadLetterReason }) {
   return (
-    <tr>
-      <td class="long">
-        {reason.text}
-        {reason.redrive && <div class="muted">{outcome(reason.redrive)}</div>}
-      </td>
-      <td class="number">{grouped(reason.events)}</td>
-      <td class="on-desk secondary">{reason.services.join(', ') || NONE}</td>
-      <td class="on-desk secondary">{last_s == null ? NONE : <TimeOf s={last_s} text={since(last_s)} />}</td>
-      <td class="on-wide">{reason.sample ? <code class="sample">{reason.sample}</code> : NONE}</td>
-      <td class="number">
-        <Redrive reason={reason} again={again} />
-      </td>
-    </tr>
+    <>
+      {reason.text}
+      {reason.redrive && <div class="muted">{outcome(reason.redrive)}</div>}
+    </>
   );
 }
 
-function Table({ reasons, again }: { reasons: DeadLetterReason[]; again: () => void }) {
-  return (
-    <div class="table-room">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Reason</th>
-            <th scope="col" class="number">
-              Events
-            </th>
-            <th scope="col" class="on-desk">
-              Service
-            </th>
-            <th scope="col" class="on-desk">
-              Last
-            </th>
-            <th scope="col" class="on-wide">
-              Sample
-            </th>
-            <th scope="col">
-              <span class="unseen">Redrive</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {reasons.map((reason) => (
-            <Row key={reason.reason} reason={reason} again={again} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+function columns(again: () => void): Column<DeadLetterReason>[] {
+  return [
+    { name: 'Reason', cells: 'long', cell: (reason) => <Why reason={reason} /> },
+    { name: 'Events', class: 'number', cell: ({ events }) => grouped(events) },
+    { name: 'Service', class: 'on-desk', cells: 'secondary', cell: ({ services }) => services.join(', ') || NONE },
+    { name: 'Last', class: 'on-desk', cells: 'secondary', cell: ({ last_at }) => <Ago at={last_at} /> },
+    { name: 'Sample', class: 'on-wide', cell: ({ sample }) => (sample ? <code class="sample">{sample}</code> : NONE) },
+    { name: 'Redrive', unseen: true, cells: 'number', cell: (reason) => <Redrive reason={reason} again={again} /> },
+  ];
 }
 
 function summary(answer: DeadLetterReasons): string {
@@ -102,7 +70,7 @@ function summary(answer: DeadLetterReasons): string {
 }
 
 export function DeadLetters({ reading, path }: { reading: Reading<DeadLetterReasons>; path: string }) {
-  const { answer, error, bars, again } = reading;
+  const { answer, again } = reading;
   const download = answer && answer.reasons.length > 0 && (
     <a class="button small on-wide" href={DOWNLOAD} download="dead-letters.ndjson">
       Download NDJSON
@@ -111,19 +79,15 @@ export function DeadLetters({ reading, path }: { reading: Reading<DeadLetterReas
   const beside = answer && answer.reasons.length > 0 && <span class="muted">{summary(answer)}</span>;
   return (
     <Panel title="Dead letters" beside={beside} action={download}>
-      {answer?.reasons.length ? (
-        <Table reasons={answer.reasons} again={again} />
-      ) : (
-        <div class="panel-body">
-          {answer ? (
-            <Statement title="No dead letters.">Every event that was accepted could be counted.</Statement>
-          ) : error ? (
-            <Failed what="This table" error={error} path={path} again={again} />
-          ) : (
-            bars && <Loading rows={2} />
-          )}
-        </div>
-      )}
+      <ReadTable
+        reading={reading}
+        path={path}
+        bars={2}
+        columns={columns(again)}
+        rows={({ reasons }) => reasons}
+        id={({ reason }) => reason}
+        nothing={() => <Statement title="No dead letters.">Every event that was accepted could be counted.</Statement>}
+      />
     </Panel>
   );
 }

@@ -5,7 +5,9 @@ import type { Reading } from '../api/reading';
 import { Amount } from '../format/quantity';
 import { count, grouped } from '../format/numbers';
 import { Panel } from '../shell/panel';
-import { Failed, Loading, Statement } from '../shell/states';
+import type { Column } from '../shell/small-table';
+import { ReadTable } from '../shell/small-table';
+import { Statement } from '../shell/states';
 
 const SAMPLES = 3;
 
@@ -29,66 +31,39 @@ export function byService(folded: Folded['folded']): FoldedService[] {
   return [...services.values()].sort((a, b) => b.requests - a.requests || a.service.localeCompare(b.service));
 }
 
-function Table({ services }: { services: FoldedService[] }) {
+function Samples({ of }: { of: string[] }) {
   return (
-    <div class="table-room">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Service</th>
-            <th scope="col" class="number" title="In the bounded sample that is kept">
-              Routes
-            </th>
-            <th scope="col" class="number">
-              Folded requests
-            </th>
-            <th scope="col" class="on-wide">
-              Samples
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {services.map((service) => (
-            <tr key={service.service}>
-              <td>{service.service}</td>
-              <td class="number">{grouped(service.routes)}</td>
-              <td class="number">
-                <Amount of={count(service.requests)} />
-              </td>
-              <td class="on-wide long">
-                {service.samples.map((route, index) => (
-                  <>
-                    {index > 0 && ', '}
-                    <code>{route}</code>
-                  </>
-                ))}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <>
+      {of.map((route, index) => (
+        <>
+          {index > 0 && ', '}
+          <code>{route}</code>
+        </>
+      ))}
+    </>
   );
 }
 
+const COLUMNS: Column<FoldedService>[] = [
+  { name: 'Service', cell: ({ service }) => service },
+  { name: 'Routes', class: 'number', title: 'In the bounded sample that is kept', cell: ({ routes }) => grouped(routes) },
+  { name: 'Folded requests', class: 'number', cell: ({ requests }) => <Amount of={count(requests)} /> },
+  { name: 'Samples', class: 'on-wide', cells: 'long', cell: ({ samples }) => <Samples of={samples} /> },
+];
+
 export function FoldedRoutes({ reading, path }: { reading: Reading<Folded>; path: string }) {
-  const { answer, error, bars, again } = reading;
   const beside = <span class="muted">a service keeps 5,000 routes; the rest is counted as &lt;other&gt;</span>;
   return (
     <Panel title="Folded routes" beside={beside}>
-      {answer?.folded.length ? (
-        <Table services={byService(answer.folded)} />
-      ) : (
-        <div class="panel-body">
-          {answer ? (
-            <Statement title="No route was folded.">Every route has a row of its own.</Statement>
-          ) : error ? (
-            <Failed what="This table" error={error} path={path} again={again} />
-          ) : (
-            bars && <Loading rows={1} />
-          )}
-        </div>
-      )}
+      <ReadTable
+        reading={reading}
+        path={path}
+        bars={1}
+        columns={COLUMNS}
+        rows={({ folded }) => byService(folded)}
+        id={({ service }) => service}
+        nothing={() => <Statement title="No route was folded.">Every route has a row of its own.</Statement>}
+      />
     </Panel>
   );
 }

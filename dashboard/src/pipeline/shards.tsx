@@ -3,6 +3,8 @@ import { Amount } from '../format/quantity';
 import { count, counted, grouped, NONE, threeDigits } from '../format/numbers';
 import { Panel } from '../shell/panel';
 import { Shape } from '../shell/shape';
+import type { Column } from '../shell/small-table';
+import { SmallTable } from '../shell/small-table';
 import { behind } from './figures';
 
 function State({ shard }: { shard: Shard }) {
@@ -48,28 +50,16 @@ function lease(ms: number | null) {
   return ms == null ? NONE : <Amount of={{ text: String(Math.max(0, Math.round(ms / 1000))), unit: 's' }} />;
 }
 
-function Row({ shard }: { shard: Shard }) {
-  return (
-    <tr>
-      <td>{shard.shard}</td>
-      <td>
-        <State shard={shard} />
-      </td>
-      <td class="on-wide">{shard.consumer ?? NONE}</td>
-      <td class="on-wide">
-        <code>{shard.position ?? NONE}</code>
-      </td>
-      <td class="number">
-        <Amount of={count(shard.in_flight)} />
-      </td>
-      <td class="number">
-        <Amount of={behind(shard.behind_ms)} />
-      </td>
-      <td class="number on-wide">{speed(shard.events_per_second)}</td>
-      <td class="number on-desk">{lease(shard.lease_ends_in_ms)}</td>
-    </tr>
-  );
-}
+const COLUMNS: Column<Shard>[] = [
+  { name: 'Shard', cell: ({ shard }) => shard },
+  { name: 'State', cell: (shard) => <State shard={shard} /> },
+  { name: 'Consumer', class: 'on-wide', cell: ({ consumer }) => consumer ?? NONE },
+  { name: 'Position', class: 'on-wide', cell: ({ position }) => <code>{position ?? NONE}</code> },
+  { name: 'Backlog', class: 'number', cell: ({ in_flight }) => <Amount of={count(in_flight)} /> },
+  { name: 'Behind', class: 'number', cell: ({ behind_ms }) => <Amount of={behind(behind_ms)} /> },
+  { name: 'Events/s', class: 'number on-wide', cell: ({ events_per_second }) => speed(events_per_second) },
+  { name: 'Lease ends in', class: 'number on-desk', cell: ({ lease_ends_in_ms }) => lease(lease_ends_in_ms) },
+];
 
 export function Shards({ shards, consumers }: { shards: Shard[]; consumers: number }) {
   const halted = shards.filter((shard) => shard.state === 'halted');
@@ -81,39 +71,7 @@ export function Shards({ shards, consumers }: { shards: Shard[]; consumers: numb
           <b>Shard {shard.shard} is halted:</b> {shard.halted}
         </p>
       ))}
-      <div class="table-room">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Shard</th>
-              <th scope="col">State</th>
-              <th scope="col" class="on-wide">
-                Consumer
-              </th>
-              <th scope="col" class="on-wide">
-                Position
-              </th>
-              <th scope="col" class="number">
-                Backlog
-              </th>
-              <th scope="col" class="number">
-                Behind
-              </th>
-              <th scope="col" class="number on-wide">
-                Events/s
-              </th>
-              <th scope="col" class="number on-desk">
-                Lease ends in
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shards.map((shard) => (
-              <Row key={shard.shard} shard={shard} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <SmallTable columns={COLUMNS} rows={shards} id={({ shard }) => shard} />
     </Panel>
   );
 }

@@ -7,7 +7,9 @@ import { bytes, NONE } from '../format/numbers';
 import { TimeOf } from '../format/time-of';
 import { DAY_S, hourMinute, length, roughly, seconds, since } from '../format/times';
 import { say } from '../shell/say';
-import { Failed, Loading, Statement } from '../shell/states';
+import type { Column } from '../shell/small-table';
+import { ReadTable } from '../shell/small-table';
+import { Statement } from '../shell/states';
 
 const FORMATS = ['html', 'csv', 'json'] as const;
 
@@ -38,64 +40,26 @@ function Made({ at }: { at: string }) {
   return at_s == null ? <>{NONE}</> : <TimeOf s={at_s} text={Date.now() / 1000 - at_s < DAY_S ? since(at_s) : `${since(at_s)} ${hourMinute(at_s)}`} />;
 }
 
-function Row({ report, remove }: { report: KeptReport; remove: (report: KeptReport) => void }) {
-  const left_s = (seconds(report.deleted_at) ?? 0) - Date.now() / 1000;
-  return (
-    <tr>
-      <td class="long">{report.title}</td>
-      <td class="on-wide secondary">{windowWords(report)}</td>
-      <td class="on-wide secondary">
-        <Made at={report.made_at} />
-      </td>
-      <td class="number on-wide">
-        <Amount of={bytes(report.bytes.html)} />
-      </td>
-      <td class="on-desk secondary">{left_s > 0 ? roughly(left_s) : 'soon'}</td>
-      <td>
-        <Download report={report} />
-      </td>
-      <td class="number">
-        <button type="button" class="button small" onClick={() => remove(report)} aria-label={`Delete ${report.title}`}>
-          Delete
-        </button>
-      </td>
-    </tr>
-  );
+function deletedIn({ deleted_at }: KeptReport): string {
+  const left_s = (seconds(deleted_at) ?? 0) - Date.now() / 1000;
+  return left_s > 0 ? roughly(left_s) : 'soon';
 }
 
-function Table({ reports, remove }: { reports: KeptReport[]; remove: (report: KeptReport) => void }) {
-  return (
-    <div class="table-room">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Report</th>
-            <th scope="col" class="on-wide">
-              Window
-            </th>
-            <th scope="col" class="on-wide">
-              Made
-            </th>
-            <th scope="col" class="number on-wide">
-              Size
-            </th>
-            <th scope="col" class="on-desk">
-              Deleted in
-            </th>
-            <th scope="col">Download</th>
-            <th scope="col">
-              <span class="unseen">Delete</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {reports.map((report) => (
-            <Row key={report.name} report={report} remove={remove} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+function columns(remove: (report: KeptReport) => void): Column<KeptReport>[] {
+  const button = (report: KeptReport) => (
+    <button type="button" class="button small" onClick={() => remove(report)} aria-label={`Delete ${report.title}`}>
+      Delete
+    </button>
   );
+  return [
+    { name: 'Report', cells: 'long', cell: ({ title }) => title },
+    { name: 'Window', class: 'on-wide', cells: 'secondary', cell: windowWords },
+    { name: 'Made', class: 'on-wide', cells: 'secondary', cell: ({ made_at }) => <Made at={made_at} /> },
+    { name: 'Size', class: 'number on-wide', cell: (report) => <Amount of={bytes(report.bytes.html)} /> },
+    { name: 'Deleted in', class: 'on-desk', cells: 'secondary', cell: deletedIn },
+    { name: 'Download', cell: (report) => <Download report={report} /> },
+    { name: 'Delete', unseen: true, cells: 'number', cell: button },
+  ];
 }
 
 function nothing(answer: Reports) {
@@ -111,7 +75,7 @@ function nothing(answer: Reports) {
 
 export function Kept({ reading, path }: { reading: Reading<Reports>; path: string }) {
   const [problem, tell] = useState<string | null>(null);
-  const { answer, error, bars, again } = reading;
+  const { answer, again } = reading;
   const remove = async (report: KeptReport) => {
     try {
       await send('DELETE', `/v1/reports/${encodeURIComponent(report.name)}`);
@@ -133,13 +97,16 @@ export function Kept({ reading, path }: { reading: Reading<Reports>; path: strin
           </span>
         )}
       </div>
-      {answer?.reports.length ? (
-        <Table reports={answer.reports} remove={remove} />
-      ) : (
-        <div class="panel-body">
-          {answer ? nothing(answer) : error ? <Failed what="This list" error={error} path={path} again={again} /> : bars && <Loading rows={3} />}
-        </div>
-      )}
+      <ReadTable
+        reading={reading}
+        path={path}
+        what="This list"
+        bars={3}
+        columns={columns(remove)}
+        rows={({ reports }) => reports}
+        id={({ name }) => name}
+        nothing={nothing}
+      />
     </section>
   );
 }
