@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countedOnly, rates, running } from '../src/chart/columns';
 import { laneRange } from '../src/chart/frame';
-import { gridOf, mergedBy, withoutGap } from '../src/chart/grid';
+import { bandsOf, gridOf, inBands, mergedBy, withoutGap } from '../src/chart/grid';
 import { linearTicks, logBounds, logTicks, roundUp, timeTicks } from '../src/chart/ticks';
 import type { Timeline } from '../src/chart/timeline';
 import { countedSeconds, stepAt, uncounted } from '../src/chart/timeline';
@@ -148,5 +148,12 @@ describe('the heat map’s grid', () => {
     expect(grid.cells.reduce((sum, cell) => sum + cell.count, 0)).toBe(10);
     expect(grid.cells).toContainEqual({ from_s: 0, to_s: 600, lower_ms: 1, upper_ms: 4, count: 3 });
     expect(grid.cells).toContainEqual({ from_s: 600, to_s: 1200, lower_ms: 4, upper_ms: 16, count: 4 });
+  });
+  it('is a table of few bands', () => {
+    const { bands, bins, counts } = bandsOf(heat, 3);
+    expect(bands).toEqual([{ lower_ms: null, upper_ms: 4 }, { lower_ms: 4, upper_ms: 16 }]);
+    expect(counts).toEqual([[1, 0], [2, 3], [0, 0], [0, 4]]);
+    expect(inBands([1, 2, 3, 4], bins)).toEqual([3, 7]);
+    expect(bandsOf({ ...heat, bin_lower_ms: [], bin_upper_ms: [], column: [], bin: [], count: [] }, 3).bands).toEqual([]);
   });
 });

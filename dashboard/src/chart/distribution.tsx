@@ -1,13 +1,14 @@
 // The whole window's distribution on the heat map's own latency axis, with the quantiles across, and what it was before.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Durations, Heat } from '../api/answers';
 import { THIN, duration, words } from '../format/numbers';
 import { BOTTOM_PX, TOP_PX } from './frame';
 import type { Grid } from './grid';
+import { inBands } from './grid';
 import { durationTick } from './latency-chart';
 import { spread } from './paint';
 import { logTicks } from './ticks';
+import { useRoom } from './use-room';
 
 interface DistributionProps {
   heat: Heat;
@@ -29,21 +30,12 @@ const AXIS_PX = 48;
 /** Shares of all requests, in the grid's rows. */
 function rowsOf(count: number[], bins: number): number[] {
   const total = count.reduce((sum, n) => sum + n, 0) || 1;
-  const rows: number[] = [];
-  count.forEach((n, i) => (rows[Math.floor(i / bins)] = (rows[Math.floor(i / bins)] ?? 0) + n / total));
-  return rows;
+  return inBands(count, bins).map((n) => n / total);
 }
 
 export function Distribution(props: DistributionProps) {
   const { heat, count, before, grid, durations, height, axis } = props;
-  const room = useRef<HTMLDivElement>(null);
-  const [width, measure] = useState(260);
-  useEffect(() => {
-    const resized = new ResizeObserver(() => measure(room.current!.clientWidth));
-    resized.observe(room.current!);
-    return () => resized.disconnect();
-  }, []);
-
+  const [room, width] = useRoom(260);
   const left = axis ? AXIS_PX : 8;
   const inner = height - TOP_PX - BOTTOM_PX;
   const y = (ms: number) => TOP_PX + inner - (Math.log(ms / grid.min_ms) / Math.log(grid.max_ms / grid.min_ms)) * inner;

@@ -86,6 +86,32 @@ export function gridOf(heat: Heat, width_px: number, height_px: number): Grid {
   return { cells, most, min_ms: lowerEdge(heat, 0), max_ms: heat.bin_upper_ms[last] ?? 1000, column_s, bins };
 }
 
+export interface Band {
+  /** Null: from 0 on. */
+  lower_ms: number | null;
+  upper_ms: number;
+}
+
+/** The heat map's counts in at most so many bands of latency, by step and band; `bins` go into one band. */
+export function bandsOf(heat: Heat, most: number): { bands: Band[]; bins: number; counts: number[][] } {
+  const n = heat.bin_lower_ms.length;
+  const bins = Math.max(1, Math.ceil(n / most));
+  const bands = Array.from({ length: Math.ceil(n / bins) }, (_, band) => ({
+    lower_ms: band === 0 ? null : heat.bin_lower_ms[band * bins]!,
+    upper_ms: heat.bin_upper_ms[Math.min(n, (band + 1) * bins) - 1]!,
+  }));
+  const counts = heat.start_s.map(() => bands.map(() => 0));
+  heat.count.forEach((count, i) => (counts[heat.column[i]!]![Math.floor(heat.bin[i]! / bins)]! += count));
+  return { bands, bins, counts };
+}
+
+/** Counts by bin added up, so many bins each. */
+export function inBands(count: number[], bins: number): number[] {
+  const bands: number[] = [];
+  count.forEach((n, bin) => (bands[Math.floor(bin / bins)] = (bands[Math.floor(bin / bins)] ?? 0) + n));
+  return bands;
+}
+
 /** A bin's lower edge. The lowest bin begins at 0, which a logarithmic axis has no place for. */
 function lowerEdge(heat: Heat, bin: number): number {
   const lower = heat.bin_lower_ms[bin];

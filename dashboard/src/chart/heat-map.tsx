@@ -1,7 +1,7 @@
 // The latency distribution over time: a column a stretch of time, a cell a bin of the sketch, a stronger colour more requests.
 // A cell with nothing in it is not drawn, so a dip to zero is a gap and not a pale stripe.
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { theme } from '../theme';
 import { useWatched } from '../store';
 import type { Grid } from './grid';
@@ -12,6 +12,7 @@ import { logTicks, timeTicks } from './ticks';
 import type { Timeline } from './timeline';
 import { beginOf, endOf, middleOf } from './timeline';
 import { Track } from './track';
+import { useRoom } from './use-room';
 
 interface HeatMapProps {
   line: Timeline;
@@ -168,15 +169,9 @@ function drawGaps({ pen, dpr, x, top, height }: Paper, line: Timeline, values: (
 }
 
 export function HeatMap(props: HeatMapProps) {
-  const room = useRef<HTMLDivElement>(null);
+  const [room, width] = useRoom(0);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [width, measure] = useState(0);
   const colours = useWatched(theme);
-  useEffect(() => {
-    const resized = new ResizeObserver(() => measure(room.current!.clientWidth));
-    resized.observe(room.current!);
-    return () => resized.disconnect();
-  }, []);
   useEffect(() => {
     if (width > LEFT_PX + RIGHT_PX) draw(canvas.current!, props, width);
   }, [width, colours, props.line, props.grid, props.p50, props.p99, props.height]);

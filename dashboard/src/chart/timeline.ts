@@ -62,7 +62,7 @@ const TELLING_PART = 1 / 12;
  */
 export function countedSeconds(line: Timeline, i: number): number {
   const whole = stepSeconds(line, i);
-  if (line.since_s !== undefined && line.start_s[i]! + whole <= line.since_s) return 0;
+  if (isBeforeCounting(line, line.start_s[i]! + whole)) return 0;
   const seconds = Math.min(whole, line.through_s - line.start_s[i]!);
   if (seconds >= whole) return seconds;
   return lags(line) || seconds < whole * TELLING_PART ? 0 : seconds;
@@ -71,6 +71,16 @@ export function countedSeconds(line: Timeline, i: number): number {
 /** Whether a step is still counted into, or not yet. */
 export function isRunning(line: Timeline, i: number): boolean {
   return line.start_s[i]! + stepSeconds(line, i) > line.through_s;
+}
+
+/** Whether anything of a stretch of time is counted. */
+export function isCounted(line: Timeline, from_s: number, to_s: number): boolean {
+  return from_s < line.through_s && !isBeforeCounting(line, to_s);
+}
+
+/** Whether what ended then was over before counting began. */
+function isBeforeCounting(line: Timeline, to_s: number): boolean {
+  return line.since_s !== undefined && to_s <= line.since_s;
 }
 
 /** The stretch that is accepted and not counted yet, if it is worth a word. */

@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { expect, figure, numberOf, shop, test } from './page';
+import { expect, faults, figure, numberIn, numberOf, overflow, shop, test } from './page';
 import type { Row } from './tally';
 import { endpoints, pastHours } from './tally';
 
@@ -37,6 +37,33 @@ test('its figures, charts, heat map and worst hours are there', async ({ page })
   expect(inks).toBeGreaterThan(4);
   const worst = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Worst hours' }) });
   await expect(worst.getByRole('row').nth(1)).toContainText('%');
+});
+
+test('the heat map’s numbers are behind it, and are all of them', async ({ page }) => {
+  test.setTimeout(120_000);
+  const row = await charges();
+  await page.goto(`/endpoints/${row.id}?${window.query}`);
+  const show = page.getByRole('button', { name: 'Latency distribution over time: show as table' });
+  await show.click();
+  await expect(page.getByRole('img', { name: /heat map/i })).toBeHidden();
+  const table = page.getByRole('region', { name: 'Latency distribution over time, as a table' });
+  const rows = await table.getByRole('row').evaluateAll((all) => all.map((tr) => [...tr.children].map((cell) => cell.textContent!)));
+  const sum = (cells: string[]) => cells.slice(1).reduce((n, cell) => n + numberIn(cell), 0);
+  const [head, whole, ...rest] = rows;
+  expect(head!.slice(0, 2)).toEqual(['Time', expect.stringMatching(/^up to \d/)]);
+  expect(sum(whole!)).toBe(row.requests);
+  const steps = rest.filter(([name]) => !name!.endsWith('before'));
+  expect(steps.reduce((n, cells) => n + sum(cells), 0)).toBe(row.requests);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const width of [1440, 360]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 800 });
+      expect(await faults(page), `${colorScheme}, ${width} px`).toEqual([]);
+      expect(await overflow(page), `${width} px`).toBe(0);
+    }
+  }
+  await show.click();
+  await expect(page.getByRole('img', { name: /heat map/i })).toBeVisible();
 });
 
 test('the copied curl command answers what the page shows', async ({ page }) => {
