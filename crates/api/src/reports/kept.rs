@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::body::SizedStream;
 use actix_web::http::header;
@@ -52,9 +52,8 @@ struct Listing {
 pub(crate) async fn list(front: web::Data<Front>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::of(&request, &[])?;
     let kept_days = front.config.reports_days;
-    let found = on_shelf(&front, |shelf| Ok((shelf.list(), shelf.probe()))).await?;
-    let (reports, probed) = (found.0, found.1);
-    let note = match (&reports, &probed) {
+    let (reports, writable) = on_shelf(&front, |shelf| Ok((shelf.list(), shelf.writable(Instant::now())))).await?;
+    let note = match (&reports, &writable) {
         (Err(ShelfError::Off), _) => Some(OFF.to_owned()),
         (Err(error), _) => Some(format!("the directory of reports cannot be read: {error}")),
         (Ok(_), Err(error)) => Some(format!("the directory of reports cannot be written: {error}")),

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ const NAMES_TRIED_MAX: usize = 8;
 const ABOUT_BYTES_MAX: u64 = 64 * 1024;
 /// Most entries of the directory that are looked at.
 const ENTRIES_MAX: usize = 10_000;
+/// A probe writes and syncs, and whoever may read may set one off: at most one in this time.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// What is on its way in or out for longer is left from a crash.
 const LEFT_AFTER: Duration = Duration::from_secs(3_600);
 const ABOUT: &str = "about.json";
@@ -85,12 +87,15 @@ pub(crate) struct Shelf {
     keep: SignedDuration,
     /// One at a time looks for room and takes it.
     adding: Mutex<()>,
+    /// When it was last tried whether a file can be written, and what the disk said.
+    probed: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
 impl Shelf {
     /// A shelf in `directory`, which is made when it is needed.
     pub(crate) fn new(directory: Option<PathBuf>, keep_days: u32) -> Self {
-        Self { directory, keep: SignedDuration::from_hours(24 * i64::from(keep_days)), adding: Mutex::new(()) }
+        let keep = SignedDuration::from_hours(24 * i64::from(keep_days));
+        Self { directory, keep, adding: Mutex::new(()), probed: Mutex::new(None) }
     }
 
     /// # Errors
@@ -121,11 +126,20 @@ impl Shelf {
         Ok(found)
     }
 
-    /// Whether a file can be written, found out by writing one: permissions, a read-only or a full disk, whatever it is.
+    /// Whether a file could be written within the last [`PROBE_EVERY`] and no report has failed since; else that is tried.
     ///
     /// # Errors
-    /// [`ShelfError::Off`], or what the disk says.
-    pub(crate) fn probe(&self) -> Result<(), ShelfError> {
+    /// What the disk says.
+    pub(crate) fn writable(&self, now: Instant) -> Result<(), String> {
+        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*probed {
+            Some((at, said)) if now.saturating_duration_since(*at) < PROBE_EVERY => said.clone(),
+            _ => probed.insert((now, self.probe().map_err(|error| error.to_string()))).1.clone(),
+        }
+    }
+
+    /// Writes a file and takes it away: permissions, a read-only or a full disk, whatever it is.
+    fn probe(&self) -> Result<(), ShelfError> {
         let path = self.directory()?.join(format!(".probe-{}", Uuid::new_v4()));
         let written = write_synced(&path, b"?");
         let removed = fs::remove_file(&path);
@@ -163,6 +177,7 @@ impl Shelf {
             Err(io::Error::from(io::ErrorKind::AlreadyExists))
         })();
         if kept.is_err() {
+            *self.probed.lock().unwrap_or_else(PoisonError::into_inner) = None;
             // What cannot be taken away now goes with a sweep.
             let _ = fs::remove_dir_all(&coming);
         }

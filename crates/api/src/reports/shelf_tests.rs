@@ -111,13 +111,42 @@ fn a_full_shelf_says_what_to_delete() {
 }
 
 #[test]
+fn looks_within_ten_seconds_share_a_probe() {
+    let directory = temporary();
+    let shelf = Shelf::new(Some(directory.clone()), 7);
+    let now = Instant::now();
+    assert_eq!(shelf.writable(now), Ok(()));
+    fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(shelf.writable(now + PROBE_EVERY - Duration::from_nanos(1)), Ok(()), "not tried again");
+    let gone = shelf.writable(now + PROBE_EVERY).unwrap_err();
+    fs::create_dir(&directory).unwrap();
+    assert_eq!(shelf.writable(now + PROBE_EVERY), Err(gone), "not tried again either");
+    assert_eq!(shelf.writable(now + 2 * PROBE_EVERY), Ok(()));
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_report_that_could_not_be_written_ends_what_is_believed() {
+    let directory = temporary();
+    let shelf = Shelf::new(Some(directory.clone()), 7);
+    let now = Instant::now();
+    assert_eq!(shelf.writable(now), Ok(()));
+    let taken = |_| ReportName::parse("2026-taken").unwrap();
+    shelf.add(&about_made(SignedDuration::ZERO), taken, &texts()).unwrap();
+    assert_eq!(shelf.writable(now), Ok(()));
+    shelf.add(&about_made(SignedDuration::ZERO), taken, &texts()).unwrap_err();
+    fs::remove_dir_all(&directory).unwrap();
+    assert!(shelf.writable(now).is_err(), "tried again");
+}
+
+#[test]
 fn a_place_that_is_no_directory_is_told() {
     let directory = temporary();
     let file = directory.join("file");
     fs::write(&file, "").unwrap();
     let shelf = Shelf::new(Some(file.join("reports")), 7);
     assert!(matches!(shelf.list(), Err(ShelfError::Disk(_))));
-    assert!(matches!(shelf.probe(), Err(ShelfError::Disk(_))));
+    assert!(shelf.writable(Instant::now()).is_err());
     assert!(matches!(shelf.add(&about_made(SignedDuration::ZERO), named, &texts()), Err(ShelfError::Disk(_))));
     assert!(matches!(Shelf::new(None, 7).list(), Err(ShelfError::Off)));
     fs::remove_dir_all(directory).unwrap();
