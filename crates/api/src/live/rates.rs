@@ -103,7 +103,7 @@ impl Rates {
         if seconds <= 0.0 || sight.taken - first.at > MARK_AGE_MAX {
             return Speed::default();
         }
-        #[allow(clippy::cast_precision_loss)] // events of a few seconds
+        #[allow(clippy::cast_precision_loss, reason = "events of a few seconds")]
         let rate = |before: u64, now: u64| now.saturating_sub(before) as f64 / seconds;
         let before = |shard: Shard| first.settled.iter().find(|of| of.0 == shard).map_or(0, |of| of.1);
         let by_shard: Vec<(Shard, f64)> =
@@ -134,7 +134,7 @@ impl Speed {
             return Some(0.0);
         }
         let gain = self.counting? - self.accepting?;
-        #[allow(clippy::cast_precision_loss)]
+        #[allow(clippy::cast_precision_loss, reason = "an estimate, and no backlog has 2^53 events")]
         let seconds = waiting as f64 / gain;
         (gain > 0.0).then_some(seconds)
     }
