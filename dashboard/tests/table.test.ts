@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Rows } from '../src/api/answers';
+import type { Rows, Sparklines } from '../src/api/answers';
 import { endpointsOf } from '../src/table/endpoints';
 import { filterTest, serviceIn, withService, wordsOf } from '../src/table/filter';
 import { clicked, kept, ordered, sortFrom, sortText } from '../src/table/order';
+import { trendOf } from '../src/table/sparklines';
 import { rowsInView } from '../src/table/use-rows-in-view';
 
 /** Rows as `service method route requests 5xx p99 before-p99`. */
@@ -125,4 +126,13 @@ describe('the rows that exist', () => {
     expect(rowsInView(-32_000, 32, 900, 5000)).toEqual({ first: 990, end: 1039 });
     expect(rowsInView(-159_000, 32, 900, 5000)).toEqual({ first: 4958, end: 5000 });
   });
+});
+
+it('a trend has no zeros from before counting began', () => {
+  const row = { id: '1', requests: [0, 0, 3, 0], errors: [0, 0, 1, 0] };
+  const answer = { step_seconds: 60, start_s: [0, 60, 120, 180], sparklines: [row] } as unknown as Sparklines;
+  expect(trendOf(answer, row, 130).requests).toEqual([null, null, 3, 0]);
+  expect(trendOf(answer, row, 119).requests).toEqual([null, 0, 3, 0]);
+  expect(trendOf(answer, row, 60).requests).toEqual([null, 0, 3, 0]);
+  expect(trendOf(answer, row, null).requests).toEqual([0, 0, 3, 0]);
 });

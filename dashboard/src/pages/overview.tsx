@@ -111,7 +111,13 @@ function Answered({ answer, rest, view, at_ms, failed }: AnsweredProps) {
         />
       </div>
       <div class="gap">
-        <EndpointTable rows={rows} view={view} services={answer.services} total={answer.endpoints_total} />
+        <EndpointTable
+          rows={rows}
+          view={view}
+          services={answer.services}
+          total={answer.endpoints_total}
+          since_s={seconds(answer.first_request_at)}
+        />
       </div>
     </>
   );

@@ -30,6 +30,8 @@ interface EndpointTableProps {
   services: ServiceCount[];
   /** All endpoints with a request in the window; more than `rows` while the rest is under way. */
   total: number;
+  /** When counting began. */
+  since_s: number | null;
 }
 
 /** The filter as it is typed: the table follows at once, the address when the reader pauses. */
@@ -47,7 +49,7 @@ function useFilter(inAddress: string): [string, (filter: string) => void] {
   return [typed, type];
 }
 
-export function EndpointTable({ rows, view, services, total }: EndpointTableProps) {
+export function EndpointTable({ rows, view, services, total, since_s }: EndpointTableProps) {
   const table = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
   const width = useWidth();
@@ -63,7 +65,7 @@ export function EndpointTable({ rows, view, services, total }: EndpointTableProp
   const ids = indexes.map((index) => rows.id[order[index]!]!);
   const { current: drawn } = useRef(new DrawnRows());
   drawn.keep(ids);
-  const trendOf = useSparklines(asked(view), width === 'phone' ? [] : ids);
+  const trendOf = useSparklines(asked(view), width === 'phone' ? [] : ids, since_s);
 
   return (
     <section class="panel" aria-label="Endpoints">

@@ -5,8 +5,15 @@ import type { Sparklines } from '../api/answers';
 import { address, ask } from '../api/client';
 
 export interface Trend {
-  requests: number[];
+  /** Null before counting began: nothing is known there, so it is no zero. */
+  requests: (number | null)[];
   errors: number[];
+}
+
+/** A row's trend; counting began at `since_s`. */
+export function trendOf({ start_s, step_seconds }: Sparklines, row: Sparklines['sparklines'][number], since_s: number | null): Trend {
+  const known = (i: number) => since_s == null || start_s[i]! + step_seconds > since_s;
+  return { requests: row.requests.map((n, i) => (known(i) ? n : null)), errors: row.errors };
 }
 
 /** As many as one request may ask for. */
@@ -23,9 +30,9 @@ interface Kept {
   at_ms: number;
 }
 
-/** The trends of a window's rows; `ids` are the rows in view. */
-export function useSparklines(window: { from: string; to?: string }, ids: string[]): (id: string) => Trend | null {
-  const key = `${window.from} ${window.to ?? ''}`;
+/** The trends of a window's rows; `ids` are the rows in view, counting began at `since_s`. */
+export function useSparklines(window: { from: string; to?: string }, ids: string[], since_s: number | null): (id: string) => Trend | null {
+  const key = `${window.from} ${window.to ?? ''} ${since_s ?? ''}`;
   const kept = useRef({ key, trends: new Map<string, Kept>() });
   const [, draw] = useState(0);
   if (kept.current.key !== key) kept.current = { key, trends: new Map() };
@@ -41,7 +48,7 @@ export function useSparklines(window: { from: string; to?: string }, ids: string
       try {
         const answer = await ask<Sparklines>(address('/v1/sparklines', { ...window, ids: missing.sort().join(',') }), stop.signal);
         if (trends.size > MOST) trends.clear();
-        for (const one of answer.sparklines) trends.set(one.id, { trend: one, at_ms: performance.now() });
+        for (const one of answer.sparklines) trends.set(one.id, { trend: trendOf(answer, one, since_s), at_ms: performance.now() });
         draw((n) => n + 1);
       } catch {
         // The row's other numbers are there; its trend is asked for again with the next look.

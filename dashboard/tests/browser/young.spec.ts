@@ -52,6 +52,22 @@ test('the first event turns the first run into the dashboard', async ({ page }) 
   await expect(bodyRows(endpointTable(page)).first()).toContainText('/hello');
 });
 
+test('a trend begins where counting did', async ({ page }) => {
+  await page.goto(young.url);
+  const trend = bodyRows(endpointTable(page)).first().locator('canvas');
+  const colours = (part: number) =>
+    trend.evaluate((canvas: HTMLCanvasElement, part) => {
+      // A copy, made to be read.
+      const pen = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true })!;
+      pen.drawImage(canvas, 0, 0);
+      const { data } = pen.getImageData(0, 0, canvas.width * part, canvas.height);
+      const pixels = new Uint32Array(data.buffer);
+      return new Set(pixels.filter((pixel) => pixel !== 0)).size;
+    }, part);
+  await expect.poll(() => colours(1), 'the first request is there').toBeGreaterThan(1);
+  expect(await colours(0.5), 'before it only the ground line').toBe(1);
+});
+
 test('nothing earlier to compare with is said, not invented', async ({ page }) => {
   await page.goto(young.url);
   await expect(page.getByText('No earlier data to compare with.')).toBeVisible();
