@@ -27,7 +27,7 @@ RELEASE ?= tally
 RELEASE_NAMESPACE ?= tally-release
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser-test dashboard dashboard-check screenshots bench bench-dashboard chaos lint prerequisites page-prerequisites test-prerequisites bench-prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
+.PHONY: help run demo test browser-test dashboard dashboard-check screenshots bench bench-counts bench-dashboard chaos lint prerequisites page-prerequisites test-prerequisites bench-prerequisites counts-prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -72,6 +72,9 @@ bench: bench-prerequisites ## Measure limit and product in the same rounds, into
 	$(bins)
 	@exec "$(target)/release/tally-bench" --filter "$(FILTER)" $(if $(QUICK),--quick --out "$(target)/benchmarks") $(if $(ROUNDS),--rounds $(ROUNDS))
 
+bench-counts: counts-prerequisites ## Count the instructions of the hot loops, beside docs/benchmarks/counts.md (FILTER=parse; UPDATE=1 renews it)
+	cargo bench --quiet --workspace --bench counts -- "$(FILTER)" $(if $(UPDATE),--update)
+
 chaos: prerequisites ## Kill everything at random for long, then count (CHAOS_SECONDS=600)
 	cargo build --workspace --bins --tests
 	CHAOS_SECONDS="$(CHAOS_SECONDS)" cargo test --workspace --test e2e chaos -- --nocapture --include-ignored
@@ -93,6 +96,9 @@ test-prerequisites:
 
 bench-prerequisites:
 	@scripts/install-prerequisites bench
+
+counts-prerequisites:
+	@scripts/install-prerequisites bench-counts
 
 rules-check: ## Test the alerts and parse the dashboards' PromQL with promtool
 	@scripts/check-rules

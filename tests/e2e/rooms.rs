@@ -24,7 +24,7 @@ const RESERVED: [(&str, &[&str]); 14] = [
 ];
 
 /// What each crate may use of ours.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("tally-model", &[]),
     ("tally-stream", &["tally-model"]),
     ("tally-store", &["tally-model"]),
@@ -33,6 +33,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("tally", &["tally-model"]),
     ("tally-servers", &[]),
     ("tally-bench", &["tally-model", "tally-servers", "tally-store", "tally-stream"]),
+    ("tally-counts", &[]),
     ("tally-tests", &[]),
 ];
 

@@ -25,3 +25,7 @@ mod reports;
 mod routes;
 pub mod server;
 mod shared_answers;
+
+// The parse loop, for what counts its instructions; no interface of this crate.
+#[doc(hidden)]
+pub use ingest::block_of;

@@ -54,3 +54,7 @@ pub use error::{Error, Refused};
 pub use log::{Log, Mirrored, OpenRequest, Opened, ShardStatus, Trimmed};
 pub use memory::Memory;
 pub use reader::Reader;
+
+// The appender without Redis, for what counts its instructions; no interface of this crate.
+#[doc(hidden)]
+pub use appender::{Framed, frame};

@@ -1,6 +1,7 @@
 //! From a POST to the log: read the body, parse it, judge each event, append what is acceptable, answer.
 
 mod append;
+mod block;
 pub(crate) mod body;
 pub(crate) mod content;
 mod count;
@@ -16,6 +17,7 @@ mod voter;
 pub(crate) mod votes;
 
 pub(crate) use append::Accepted;
+pub use block::block_of;
 pub(crate) use raw::Scalar;
 pub(crate) use room::Room;
 pub(crate) use timestamp::parse_ms;

@@ -120,6 +120,10 @@ impl Call {
         self.groups.iter().flat_map(|group| &group.units)
     }
 
+    pub(super) fn events(&self) -> u64 {
+        self.units().map(|unit| u64::from(unit.events)).sum()
+    }
+
     pub(super) fn requests(&self) -> usize {
         self.units().map(|unit| unit.waiting.len()).sum()
     }

@@ -5,6 +5,7 @@
 //! `worker.rs` (the loop), then `settle.rs` (what an answer means). `sender.rs` names who sends.
 
 mod flight;
+mod framed;
 mod queue;
 mod sender;
 mod settle;
@@ -24,6 +25,8 @@ use crate::link::Link;
 use flight::limits_of_shard;
 use queue::{Body, Pending, Room, Ticket};
 use worker::Worker;
+
+pub use framed::{Framed, frame};
 
 /// From here on a request is packed by its caller, on the caller's thread, and stays an entry of its own.
 const LARGE_EVENTS_MIN: usize = 64;
@@ -150,12 +153,8 @@ impl Appender {
             return Err(Refused::NotOpen);
         }
         let deadline = Instant::now() + self.limits.deadline;
-        let AppendRequest { shard, key, received_ms, payload } = request;
-        let body = body_of(payload, key.is_some())?;
-        let place = Room::take(&self.room, body.bytes()).ok_or(Refused::Overloaded)?;
-        let ticket = Arc::new(Ticket::default());
-        let (answer, answered) = oneshot::channel();
-        let pending = Pending { shard, key, received_ms, body, ticket: Arc::clone(&ticket), answer, place };
+        let (pending, answered) = admit(request, &self.room)?;
+        let ticket = Arc::clone(&pending.ticket);
         self.queue.send(pending).map_err(|_| Refused::Unavailable)?;
         wait(answered, &ticket, deadline).await
     }
@@ -167,11 +166,18 @@ impl Appender {
     }
 }
 
-async fn wait(
-    mut answered: oneshot::Receiver<Result<Appended, Refused>>,
-    ticket: &Ticket,
-    deadline: Instant,
-) -> Result<Appended, Refused> {
+type Answered = oneshot::Receiver<Result<Appended, Refused>>;
+
+/// A request with a place in the queue, and where its answer comes.
+fn admit(request: AppendRequest, room: &Arc<Room>) -> Result<(Pending, Answered), Refused> {
+    let AppendRequest { shard, key, received_ms, payload } = request;
+    let body = body_of(payload, key.is_some())?;
+    let place = Room::take(room, body.bytes()).ok_or(Refused::Overloaded)?;
+    let (answer, answered) = oneshot::channel();
+    Ok((Pending { shard, key, received_ms, body, ticket: Arc::default(), answer, place }, answered))
+}
+
+async fn wait(mut answered: Answered, ticket: &Ticket, deadline: Instant) -> Result<Appended, Refused> {
     if let Ok(Ok(answer)) = timeout_at(deadline, &mut answered).await {
         return answer;
     }
