@@ -27,7 +27,7 @@ RELEASE ?= tally
 RELEASE_NAMESPACE ?= tally-release
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser-test dashboard dashboard-check screenshots bench bench-counts bench-dashboard chaos lint prerequisites page-prerequisites test-prerequisites bench-prerequisites counts-prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
+.PHONY: help run demo test browser-test dashboard dashboard-check screenshots bench bench-counts bench-growth bench-dashboard chaos lint prerequisites page-prerequisites test-prerequisites bench-prerequisites counts-prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -74,6 +74,10 @@ bench: bench-prerequisites ## Measure limit and product in the same rounds, into
 
 bench-counts: counts-prerequisites ## Count the instructions of the hot loops, beside docs/benchmarks/counts.md (FILTER=parse; UPDATE=1 renews it)
 	cargo bench --quiet --workspace --bench counts -- "$(FILTER)" $(if $(UPDATE),--update)
+
+bench-growth: bench-prerequisites ## Measure how cost grows, a chart for each part, into docs/benchmarks (FILTER=shards QUICK=1 ROUNDS=3)
+	$(bins)
+	@ulimit -n "$$(ulimit -H -n)"; exec "$(target)/release/tally-bench" growth --filter "$(FILTER)" $(if $(QUICK),--quick --out "$(target)/benchmarks" --charts "$(target)/benchmarks/growth") $(if $(ROUNDS),--rounds $(ROUNDS))
 
 chaos: prerequisites ## Kill everything at random for long, then count (CHAOS_SECONDS=600)
 	cargo build --workspace --bins --tests

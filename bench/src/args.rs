@@ -61,9 +61,48 @@ pub(crate) struct Bench {
     pub(crate) out: PathBuf,
 }
 
-/// What the bench starts of itself.
+const GROWTH_NOTES: &str = "\
+Parts (--filter takes any piece of a name; several are divided by commas), with one chart each:
+  shards       1 to 16 shards: singles and batches of 100, events/s and processor time of an event
+  endpoints    100 to 100,000 endpoints: batches of 100 and 1000, events/s and memory
+  connections  1 to 4,096 connections: singles, events/s and latency
+  processes    1 to 4 API processes on the cores that there are
+  backlog      20 million events that wait for a consumer
+  year         /v1/summary, /v1/endpoints and a series as the kept time grows from a day to a year
+  overload     ten times what can be taken, offered for a minute, in whose middle third nobody counts
+
+Every run is a fresh system, in interleaved rounds as in the bench, and its counts are held against what was posted.
+Thousands of connections need as many open files (ulimit -n).";
+
+/// Which parts of the growth are measured, and how well.
+#[derive(Debug, Args)]
+pub(crate) struct Growth {
+    /// Measure only the parts whose name has one of these in it
+    #[arg(long, value_name = "PART", default_value = "")]
+    pub(crate) filter: String,
+    /// One short round of everything; for a look, not for quoting
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Rounds that count, for each point
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub(crate) rounds: Option<u8>,
+    /// Measure nothing, draw the charts again from growth.json
+    #[arg(long)]
+    pub(crate) redraw: bool,
+    /// Where growth.json goes
+    #[arg(long, value_name = "DIR", default_value = "docs/benchmarks")]
+    pub(crate) out: PathBuf,
+    /// Where the charts go
+    #[arg(long, value_name = "DIR", default_value = "docs/images/growth")]
+    pub(crate) charts: PathBuf,
+}
+
+/// What else the bench does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Measure how cost grows with one thing at a time, and draw a chart of each
+    #[command(after_long_help = GROWTH_NOTES)]
+    Growth(Growth),
     /// Serve the limits (a), (b) and (c) on a port
     #[command(hide = true)]
     ServeLimits {
@@ -101,6 +140,28 @@ impl Bench {
             command += &format!(" ROUNDS={rounds}");
         }
         command
+    }
+}
+
+impl Growth {
+    /// How much is measured.
+    pub(crate) fn effort(&self) -> Effort {
+        let (rounds, seconds) = if self.quick { (1, 1) } else { (3, 3) };
+        let rounds = self.rounds.map_or(rounds, usize::from);
+        let repeats_max = if self.quick { 0 } else { rounds };
+        Effort { rounds, repeats_max, seconds }
+    }
+
+    /// Whether this part is asked for.
+    pub(crate) fn wants(&self, part: &str) -> bool {
+        self.filter.split(',').any(|piece| part.contains(piece.trim()))
+    }
+
+    /// The command that measures a part again.
+    pub(crate) fn command(&self, part: &str) -> String {
+        let quick = if self.quick { " QUICK=1" } else { "" };
+        let rounds = self.rounds.map(|rounds| format!(" ROUNDS={rounds}")).unwrap_or_default();
+        format!("make bench-growth FILTER={part}{quick}{rounds}")
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) const ENDPOINTS: usize = 240;
 const SERVICES: usize = 20;
 /// The n-th busiest endpoint has a share of n to the power of minus this.
 const ZIPF_EXPONENT: f64 = 0.9;
+/// There are at least so many events for each endpoint, on average.
+const EVENTS_PER_ENDPOINT: usize = 4;
 /// Events are as old as this, at most, when a body is made.
 const AGE_MS_MAX: u64 = 2_000;
 const METHODS: [&str; 5] = ["GET", "GET", "POST", "PUT", "DELETE"];
@@ -95,7 +97,7 @@ pub(crate) struct Bodies {
     /// Endpoints that they are of.
     pub(crate) endpoints: usize,
     /// The endpoint of each event of each body.
-    keys: Vec<Vec<u16>>,
+    keys: Vec<Vec<u32>>,
 }
 
 impl Bodies {
@@ -106,7 +108,7 @@ impl Bodies {
     pub(crate) fn write(directory: &Path, batch: usize, endpoints: usize, seed: u64) -> Result<Self, Error> {
         let mut events = Events::new(endpoints, seed);
         let names: Vec<Key> = (0..endpoints).map(key).collect();
-        let count = different(batch);
+        let count = different(batch).max(EVENTS_PER_ENDPOINT * endpoints / batch);
         let (mut file_text, mut body, mut keys) = (String::new(), String::new(), Vec::with_capacity(count));
         for _ in 0..count {
             body.clear();
@@ -131,13 +133,40 @@ impl Bodies {
 
     /// Events by endpoint, once this many bodies were sent in turn.
     pub(crate) fn posted(&self, sent: u64) -> Vec<u64> {
-        let mut counts = vec![0; self.endpoints];
         let (times, rest) = (sent / self.keys.len() as u64, (sent % self.keys.len() as u64) as usize);
-        for (i, keys) in self.keys.iter().enumerate() {
-            let sent = times + u64::from(i < rest);
-            keys.iter().for_each(|key| counts[usize::from(*key)] += sent);
+        self.events(|body| times + u64::from(body < rest))
+    }
+
+    /// Events by endpoint, once each body was sent as often as is told of it.
+    pub(crate) fn events(&self, times: impl Fn(usize) -> u64) -> Vec<u64> {
+        let mut counts = vec![0; self.endpoints];
+        for (body, keys) in self.keys.iter().enumerate() {
+            let sent = times(body);
+            keys.iter().for_each(|key| counts[*key as usize] += sent);
         }
         counts
+    }
+
+    /// How many different bodies there are.
+    pub(crate) fn count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The bodies.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is another.
+    pub(crate) fn read(&self) -> Result<Vec<Vec<u8>>, Error> {
+        let text = std::fs::read_to_string(&self.file).map_err(Error::io("read the bodies"))?;
+        let (mut rest, mut bodies) = (text.as_str(), Vec::with_capacity(self.count()));
+        while let Some((length, after)) = rest.split_once('\n') {
+            let Some((body, next)) = length.parse().ok().and_then(|length| after.split_at_checked(length)) else {
+                return Error::wrong(format!("{} is not of bodies", self.file.display()));
+            };
+            bodies.push(body.as_bytes().to_vec());
+            rest = next;
+        }
+        Ok(bodies)
     }
 
     /// Content type of a body.
@@ -156,7 +185,7 @@ const fn different(batch: usize) -> usize {
 }
 
 /// Writes one event, about 140 bytes, and tells its endpoint.
-fn push(body: &mut String, event: &Event, names: &[Key], is_line: bool) -> u16 {
+fn push(body: &mut String, event: &Event, names: &[Key], is_line: bool) -> u32 {
     let (service, method, route) = &names[event.endpoint];
     let time = Timestamp::from_millisecond(event.time_ms).unwrap_or_default();
     let (ms, us) = (event.duration_us / 1_000, event.duration_us % 1_000);
@@ -168,5 +197,5 @@ fn push(body: &mut String, event: &Event, names: &[Key], is_line: bool) -> u16 {
     if is_line {
         body.push('\n');
     }
-    event.endpoint as u16
+    event.endpoint as u32
 }

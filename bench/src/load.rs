@@ -23,6 +23,9 @@ pub(crate) struct Load {
     pub(crate) sent: u64,
     /// Requests that were answered.
     pub(crate) answered: u64,
+    /// Connections that it had.
+    #[serde(skip)]
+    pub(crate) connections: u64,
     duration_us: u64,
     end_us: u64,
     refused: u64,
@@ -57,6 +60,20 @@ pub(crate) async fn post(base: &str, path: &str, bodies: &Bodies, seconds: u64) 
     post_pausing(base, path, bodies, (seconds, 0.0)).await
 }
 
+/// The same on so many connections.
+///
+/// # Errors
+/// As [`post`].
+pub(crate) async fn post_on(
+    connections: u64,
+    base: &str,
+    path: &str,
+    bodies: &Bodies,
+    seconds: u64,
+) -> Result<Load, Error> {
+    run(connections, base, path, bodies, (seconds, 0.0)).await
+}
+
 /// The same with a pause on each connection before each request, in milliseconds on average.
 ///
 /// # Errors
@@ -65,11 +82,21 @@ pub(crate) async fn post_pausing(
     base: &str,
     path: &str,
     bodies: &Bodies,
+    pace: (u64, f64),
+) -> Result<Load, Error> {
+    run(CONNECTIONS, base, path, bodies, pace).await
+}
+
+async fn run(
+    connections: u64,
+    base: &str,
+    path: &str,
+    bodies: &Bodies,
     (seconds, pause_ms): (u64, f64),
 ) -> Result<Load, Error> {
     let script = script_beside(&bodies.file)?;
     let mut command = Command::new("wrk");
-    command.args(["--threads", "1", "--connections", &CONNECTIONS.to_string(), "--timeout", "10s"]);
+    command.args(["--threads", "1", "--connections", &connections.to_string(), "--timeout", "10s"]);
     command.args(["--duration", &format!("{seconds}s"), "--script"]).arg(&script).arg(base).arg("--");
     command.arg(&bodies.file).args([path, bodies.content_type(), &pause_ms.to_string()]).kill_on_drop(true);
     let limit = Duration::from_secs(seconds) + SPARE;
@@ -79,7 +106,7 @@ pub(crate) async fn post_pausing(
     let Some(line) = text.lines().find_map(|line| line.strip_prefix("LOAD ")) else {
         return Error::wrong(format!("wrk says nothing: {text}{}", String::from_utf8_lossy(&output.stderr)));
     };
-    let load: Load = serde_json::from_str(line)?;
+    let load = Load { connections, ..serde_json::from_str(line)? };
     if load.refused + load.failed > 0 || load.answered == 0 {
         return Error::wrong(format!("{base}{path}: not every request was answered with 2xx: {line}"));
     }

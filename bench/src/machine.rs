@@ -65,6 +65,13 @@ pub(crate) fn resident_bytes(pid: u32) -> u64 {
     pages * PAGE_BYTES
 }
 
+/// The most that was ever resident of one process, in bytes.
+pub(crate) fn peak_resident_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok()).unwrap_or_default() * 1_024
+}
+
 /// Looks at what everything but this program and its children takes, from now on.
 pub(crate) struct Watch {
     at: Instant,

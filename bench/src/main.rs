@@ -16,6 +16,10 @@ mod figures;
 mod rounds;
 mod table;
 
+mod chart;
+mod chart_axis;
+mod growth;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -30,8 +34,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if !figures::PARTS.iter().any(|part| arguments.bench.wants(part)) {
-        let parts = figures::PARTS.join(", ");
+    let (parts, is_part) = match &arguments.command {
+        Some(Command::Growth(growth)) => (&growth::PARTS[..], growth::PARTS.iter().any(|part| growth.wants(part))),
+        _ => (&figures::PARTS[..], figures::PARTS.iter().any(|part| arguments.bench.wants(part))),
+    };
+    if !is_part {
+        let parts = parts.join(", ");
         let error = Arguments::command().error(
             clap::error::ErrorKind::InvalidValue,
             format!("--filter: no part is called that; there are {parts}"),
@@ -40,6 +48,7 @@ async fn main() -> ExitCode {
     }
     let outcome = match arguments.command {
         Some(Command::ServeLimits { port, workers }) => limits::serve(port, workers).await,
+        Some(Command::Growth(growth)) => growth::run(&growth).await,
         None => bench(&arguments.bench).await,
     };
     match outcome {

@@ -31,6 +31,8 @@ pub(crate) struct System {
     pub(crate) redis: Redis,
     pub(crate) postgres: Postgres,
     pub(crate) api: Process,
+    /// APIs beside it, on the same log and database.
+    pub(crate) more_apis: Vec<Process>,
     pub(crate) consumer: Option<Process>,
     pub(crate) base: String,
     pub(crate) dir: PathBuf,
@@ -43,8 +45,8 @@ pub(crate) struct System {
 pub(crate) struct Books {
     pub(crate) accepted: u64,
     pub(crate) counted: u64,
-    dead_lettered: u64,
-    in_flight: u64,
+    pub(crate) dead_lettered: u64,
+    pub(crate) in_flight: u64,
     duplicates: u64,
     balanced: bool,
 }
@@ -84,9 +86,24 @@ impl System {
         let api = spawn(&binary("tally-api")?, &[], &environment, &dir, "api")?;
         let http = reqwest::Client::builder().timeout(ANSWER_DEADLINE).build()?;
         let base = format!("http://{listen}");
-        let system = Self { redis, postgres, api, consumer: None, base, dir, http, environment };
-        system.ready().await?;
+        let more_apis = Vec::new();
+        let system = Self { redis, postgres, api, more_apis, consumer: None, base, dir, http, environment };
+        system.ready(&system.base, &system.api).await?;
         Ok(system)
+    }
+
+    /// Starts another API on the same log and database, waits until it is ready, and tells its base address.
+    pub(crate) async fn start_api(&mut self) -> Result<String, Error> {
+        let listen = format!("127.0.0.1:{}", free_port()?);
+        let mut environment = self.environment.clone();
+        environment.retain(|(name, _)| name != "TALLY_LISTEN");
+        environment.push(("TALLY_LISTEN".to_owned(), listen.clone()));
+        let name = format!("api-{}", self.more_apis.len() + 2);
+        let api = spawn(&binary("tally-api")?, &[], &environment, &self.dir, &name)?;
+        let base = format!("http://{listen}");
+        self.ready(&base, &api).await?;
+        self.more_apis.push(api);
+        Ok(base)
     }
 
     /// The same with a consumer that counts.
@@ -119,15 +136,15 @@ impl System {
         Ok(())
     }
 
-    async fn ready(&self) -> Result<(), Error> {
+    async fn ready(&self, base: &str, api: &Process) -> Result<(), Error> {
         let until = Instant::now() + PATIENCE;
         loop {
-            let answer = self.http.get(format!("{}/ready", self.base)).send().await;
+            let answer = self.http.get(format!("{base}/ready")).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
             }
             if Instant::now() > until {
-                return Error::wrong(format!("the API is not ready:\n{}", tally_servers::tail(self.api.log())));
+                return Error::wrong(format!("the API is not ready:\n{}", tally_servers::tail(api.log())));
             }
             sleep(LOOK).await;
         }
@@ -197,7 +214,8 @@ impl System {
     pub(crate) fn cpu(&self) -> Cpu {
         let of = machine::cpu_seconds;
         let consumer = self.consumer.as_ref().map_or(0.0, |consumer| of(consumer.pid()));
-        Cpu { api: of(self.api.pid()), redis: of(self.redis.pid()), consumer, postgres: of(self.postgres.pid()) }
+        let apis = std::iter::once(&self.api).chain(&self.more_apis);
+        Cpu { api: apis.map(|api| of(api.pid())).sum(), redis: of(self.redis.pid()), consumer, postgres: of(self.postgres.pid()) }
     }
 
     /// Memory that Redis has allocated, in bytes.
