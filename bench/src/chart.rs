@@ -5,13 +5,13 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use serde::{Deserialize, Serialize};
 
-use crate::chart_axis::{Axis, Ticks};
+use crate::chart_axis::{Axis, Scale, Ticks};
 use crate::error::Error;
 use crate::rounds::Range;
 
 /// Size of the whole in pixels, and of what stands around its panels.
 const WIDTH: u32 = 880;
-const PANEL_HEIGHT: u32 = 300;
+const PANEL_HEIGHT: u32 = 312;
 const HEAD_HEIGHT: u32 = 44;
 const LINE_HEIGHT: u32 = 17;
 const EDGE: u32 = 14;
@@ -20,6 +20,7 @@ const PANEL_HEAD: u32 = 48;
 const X_LABELS: u32 = 40;
 const Y_LABELS: u32 = 52;
 const PANEL_RIGHT: u32 = 22;
+const PANEL_FOOT: u32 = 12;
 /// Panels beside each other.
 const COLUMNS: usize = 2;
 /// A line of more points than these is drawn without marks.
@@ -113,18 +114,36 @@ impl Chart {
     /// If it cannot be drawn.
     pub(crate) fn svg(&self, signature: &str) -> Result<String, Error> {
         let rows = self.panels.len().div_ceil(COLUMNS) as u32;
-        let small_print = (self.notes.len() as u32 + 1) * LINE_HEIGHT;
-        let height = HEAD_HEIGHT + rows * PANEL_HEIGHT + small_print + EDGE;
+        let small_print = self.small_print(signature);
+        let height = HEAD_HEIGHT + rows * PANEL_HEIGHT + small_print.len() as u32 * LINE_HEIGHT + EDGE;
         let mut svg = String::new();
         let drawn = {
             let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
-            self.draw(&root, signature).and_then(|()| root.present())
+            self.draw(&root, &small_print).and_then(|()| root.present())
         };
         drawn.map_err(|error| Error::Wrong(format!("cannot draw {}: {error}", self.title)))?;
         Ok(finished(&svg, &self.title))
     }
 
-    fn draw(&self, root: &Area<'_>, signature: &str) -> Drawn {
+    /// The notes and the signature, in lines that are no longer than the chart is wide.
+    fn small_print(&self, signature: &str) -> Vec<String> {
+        let letters_max = (f64::from(WIDTH - 2 * EDGE) / (12.0 * LETTER)) as usize;
+        let mut lines = Vec::new();
+        for note in self.notes.iter().map(String::as_str).chain([signature]) {
+            let mut line = String::new();
+            for word in note.split(' ') {
+                if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > letters_max {
+                    lines.push(std::mem::take(&mut line));
+                }
+                line += if line.is_empty() { "" } else { " " };
+                line += word;
+            }
+            lines.push(line);
+        }
+        lines
+    }
+
+    fn draw(&self, root: &Area<'_>, small_print: &[String]) -> Drawn {
         root.fill(&PAPER)?;
         write(root, (EDGE, EDGE), &self.title, (17.0, INK))?;
         let width = WIDTH / self.panels.len().clamp(1, COLUMNS) as u32;
@@ -138,7 +157,7 @@ impl Chart {
         }
         let rows = self.panels.len().div_ceil(COLUMNS) as u32;
         let mut at_y = HEAD_HEIGHT + rows * PANEL_HEIGHT;
-        for note in self.notes.iter().map(String::as_str).chain([signature]) {
+        for note in small_print {
             write(root, (EDGE, at_y), note, (12.0, GREY))?;
             at_y += LINE_HEIGHT;
         }
@@ -150,12 +169,14 @@ impl Panel {
     fn draw(&self, whole: &Area<'_>, area: &Area<'_>) -> Drawn {
         write(area, (EDGE, 4), &self.y.label, (13.0, INK))?;
         self.draw_names(area)?;
-        let values = |of: fn(&Point) -> [f64; 3]| self.lines.iter().flat_map(|line| &line.points).flat_map(of);
+        let shown = self.shown();
+        let values = |of: fn(&Point) -> [f64; 3]| shown.iter().flat_map(|line| &line.points).flat_map(of);
         let x = self.x.ticks(values(|point| [point.x; 3]).collect(), true);
         let y = self.y.ticks(values(|point| [point.min, point.median, point.max]).collect(), false);
         let mut context = ChartBuilder::on(area)
             .margin_top(PANEL_HEAD)
             .margin_right(PANEL_RIGHT)
+            .margin_bottom(PANEL_FOOT)
             .x_label_area_size(X_LABELS)
             .y_label_area_size(Y_LABELS)
             .build_cartesian_2d(x, y)?;
@@ -170,13 +191,22 @@ impl Panel {
             .axis_desc_style(font(12.0, GREY))
             .x_desc(&self.x.label)
             .draw()?;
-        for (number, line) in self.lines.iter().enumerate() {
+        for (number, line) in shown.iter().enumerate() {
             line.draw(number, &mut context)?;
             for point in line.points.iter().filter(|_| line.is_marked()) {
                 mark(whole, context.backend_coord(&(point.x, point.median)), number)?;
             }
         }
         Ok(())
+    }
+
+    /// The lines without what has no place: there is no 0 on a logarithmic axis.
+    fn shown(&self) -> Vec<Line> {
+        let mut lines = self.lines.clone();
+        if self.y.scale == Scale::Log {
+            lines.iter_mut().for_each(|line| line.points.retain(|point| point.median > 0.0));
+        }
+        lines
     }
 
     /// The names of the lines, each behind its mark.
@@ -205,9 +235,7 @@ impl Line {
     ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         let path = self.points.iter().map(|point| (point.x, point.median));
         context.draw_series(LineSeries::new(path, stroke(number)))?;
-        let spread = |point: &Point| {
-            ErrorBar::new_vertical(point.x, point.min, point.median, point.max, colour(number), MARK)
-        };
+        let spread = |point: &Point| PathElement::new(vec![(point.x, point.min), (point.x, point.max)], colour(number));
         context.draw_series(self.points.iter().filter(|_| self.is_marked()).map(spread))?;
         Ok(())
     }
@@ -262,7 +290,6 @@ fn finished(svg: &str, title: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chart_axis::Scale;
 
     #[test]
     fn a_chart_names_its_axes_lines_and_source() {
@@ -271,9 +298,11 @@ mod tests {
         assert_eq!(line.points.len(), 2);
         let axis = |label: &str, scale| Axis { label: label.to_owned(), scale };
         let panel = Panel { x: axis("connections", Scale::Log), y: axis("events/s", Scale::Linear), lines: vec![line] };
-        let chart = Chart { title: "Connections".to_owned(), notes: vec!["A note.".to_owned()], panels: vec![panel; 3] };
+        let chart =
+            Chart { title: "Connections".to_owned(), notes: vec!["A note.".to_owned()], panels: vec![panel; 3] };
         let svg = chart.svg("make bench-growth").unwrap();
-        for text in ["<title>Connections</title>", "connections", "events/s", "singles", "A note.", "make bench-growth"] {
+        for text in ["<title>Connections</title>", "connections", "events/s", "singles", "A note.", "make bench-growth"]
+        {
             assert!(svg.contains(text), "{text}");
         }
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("prefers-color-scheme"));

@@ -153,7 +153,9 @@ mod tests {
             let values = [0.4, 7.0, 950.0];
             let ticks = axis.ticks(values.to_vec(), false);
             let places: Vec<i32> = values.iter().map(|value| ticks.map(value, (300, 0))).collect();
-            assert!(places.is_sorted_by(|left, right| left > right) && places.iter().all(|place| (1..300).contains(place)));
+            assert!(
+                places.is_sorted_by(|left, right| left > right) && places.iter().all(|place| (1..300).contains(place))
+            );
         }
     }
 }

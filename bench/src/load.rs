@@ -78,12 +78,7 @@ pub(crate) async fn post_on(
 ///
 /// # Errors
 /// As [`post`].
-pub(crate) async fn post_pausing(
-    base: &str,
-    path: &str,
-    bodies: &Bodies,
-    pace: (u64, f64),
-) -> Result<Load, Error> {
+pub(crate) async fn post_pausing(base: &str, path: &str, bodies: &Bodies, pace: (u64, f64)) -> Result<Load, Error> {
     run(CONNECTIONS, base, path, bodies, pace).await
 }
 

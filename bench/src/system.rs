@@ -215,7 +215,12 @@ impl System {
         let of = machine::cpu_seconds;
         let consumer = self.consumer.as_ref().map_or(0.0, |consumer| of(consumer.pid()));
         let apis = std::iter::once(&self.api).chain(&self.more_apis);
-        Cpu { api: apis.map(|api| of(api.pid())).sum(), redis: of(self.redis.pid()), consumer, postgres: of(self.postgres.pid()) }
+        Cpu {
+            api: apis.map(|api| of(api.pid())).sum(),
+            redis: of(self.redis.pid()),
+            consumer,
+            postgres: of(self.postgres.pid()),
+        }
     }
 
     /// Memory that Redis has allocated, in bytes.

@@ -68,8 +68,10 @@ pub(super) async fn backlog(effort: Effort) -> Result<Chart, Error> {
         let line = |name, of: fn(&Look) -> f64| Line::once(name, last.looks.iter().map(|look| (look.at_s, of(look))));
         vec![line("consumer", |look| look.consumer_mib), line("Redis", |look| look.redis_mib)]
     });
-    let panel = |label: &str, lines| {
-        Panel { x: Axis::linear("seconds since the consumer was started"), y: Axis::linear(label), lines }
+    let panel = |label: &str, lines| Panel {
+        x: Axis::linear("seconds since the consumer was started"),
+        y: Axis::linear(label),
+        lines,
     };
     Ok(Chart {
         title: format!("Backlog: {} events wait for a consumer that is started again", short(events as f64)),
@@ -79,7 +81,10 @@ pub(super) async fn backlog(effort: Effort) -> Result<Chart, Error> {
                 range(|run| run.per_second),
                 range(|run| run.us_per_event)
             ),
-            format!("Batches of {BATCH}; nothing is posted meanwhile; strangers took {:.2} cores.", watch.strangers_cores()),
+            format!(
+                "Batches of {BATCH}; nothing is posted meanwhile; strangers took {:.2} cores.",
+                watch.strangers_cores()
+            ),
         ],
         panels: vec![
             panel("accepted and not yet counted, events", lines(|look| look.remaining)),

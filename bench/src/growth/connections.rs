@@ -13,9 +13,8 @@ const CONNECTIONS: [u64; 7] = [1, 4, 16, 64, 256, 1_024, 4_096];
 pub(super) async fn connections(effort: Effort) -> Result<Chart, Error> {
     let swept = sweep(effort, "connections", (&CONNECTIONS, &[1]), async |connections, batch, seed| {
         let (system, bodies) = warm(&[], batch, seed).await?;
-        let posting = async {
-            Ok(vec![post_on(connections, &system.base, "/v1/events", &bodies, effort.seconds).await?])
-        };
+        let posting =
+            async { Ok(vec![post_on(connections, &system.base, "/v1/events", &bodies, effort.seconds).await?]) };
         loaded(&system, &bodies, posting).await
     })
     .await?;
@@ -24,7 +23,8 @@ pub(super) async fn connections(effort: Effort) -> Result<Chart, Error> {
     Ok(Chart {
         title: "Connections: singles from more clients at a time".to_owned(),
         notes: vec![
-            "Each client posts again as soon as it is answered (a closed loop): latency is connections over rate.".to_owned(),
+            "Each client posts again as soon as it is answered (a closed loop): latency is connections over rate."
+                .to_owned(),
             swept.note(effort),
         ],
         panels: vec![

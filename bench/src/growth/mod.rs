@@ -19,8 +19,7 @@ use crate::rounds::Effort;
 use crate::say;
 
 /// Names of the parts, in the order they run.
-pub(crate) const PARTS: [&str; 7] =
-    ["shards", "endpoints", "connections", "processes", "backlog", "year", "overload"];
+pub(crate) const PARTS: [&str; 7] = ["shards", "endpoints", "connections", "processes", "backlog", "year", "overload"];
 
 /// Measures the parts that are asked for, and keeps points and charts part by part.
 ///

@@ -22,8 +22,8 @@ const TIMES: f64 = 10.0;
 const CLIENTS: u32 = 8_192;
 const SECONDS: u32 = 60;
 const SECONDS_QUICK: u32 = 9;
-/// What may wait to be counted: few enough to be reached while nobody counts.
-const BACKLOG: (&str, &str) = ("TALLY_BACKLOG_EVENTS", "200000");
+/// What may wait to be counted, for each second: few enough to be reached while nobody counts.
+const BACKLOG_EVENTS_PER_SECOND: u32 = 3_000;
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 const MIB: f64 = 1_048_576.0;
@@ -38,10 +38,11 @@ struct Look {
 }
 
 pub(super) async fn overload(effort: Effort) -> Result<Chart, Error> {
-    let mut system = System::start_counting(AppendFsync::EverySec, &[BACKLOG]).await?;
+    let seconds = if effort.repeats_max == 0 { SECONDS_QUICK } else { SECONDS };
+    let backlog = (seconds * BACKLOG_EVENTS_PER_SECOND).to_string();
+    let mut system = System::start_counting(AppendFsync::EverySec, &[("TALLY_BACKLOG_EVENTS", &backlog)]).await?;
     let bodies = Bodies::write(&system.dir, 1, ENDPOINTS, 1)?;
     let full = product(&system, &bodies, effort.seconds).await?.get("accepted").copied().unwrap_or_default();
-    let seconds = if effort.repeats_max == 0 { SECONDS_QUICK } else { SECONDS };
     let offer = Offer { clients: CLIENTS, per_second: TIMES * full, seconds };
     say(&format!("  {} events/s can be taken, {} are offered", short(full), short(offer.per_second)));
     let (keys_before, (before, _)) = (system.requests().await?, system.counted().await?);
@@ -139,7 +140,7 @@ fn chart(posts: &[Post], looks: &[Look], offer: Offer, mut notes: Vec<String>) -
             "{} clients, singles; no consumer from {third} s to {} s; at most {} events may wait to be counted.",
             offer.clients,
             2 * third,
-            BACKLOG.1
+            offer.seconds * BACKLOG_EVENTS_PER_SECOND
         ),
     );
     Chart {

@@ -107,7 +107,10 @@ async fn questions(system: &System, sql: &Client, kept: u32) -> Result<Vec<Strin
         let expected = |answer: &Value| minutes(answer) * REQUESTS_PER_MINUTE * ENDPOINTS as u64;
         if sum == 0 || sum != expected(&answer) || all["requests"].as_u64() != Some(expected(&all)) {
             let (listed, summed) = (expected(&answer), expected(&all));
-            return Error::wrong(format!("{window}: {sum} in place of {listed}, {} in place of {summed}", all["requests"]));
+            return Error::wrong(format!(
+                "{window}: {sum} in place of {listed}, {} in place of {summed}",
+                all["requests"]
+            ));
         }
         questions.extend([endpoints, summary, format!("/v1/endpoints/{id}/series?{window}")]);
     }
