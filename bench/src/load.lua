@@ -1,10 +1,16 @@
 -- What wrk posts: the bodies of a file, one after the other and over again, so that who knows how many were sent knows what
 -- was sent. Arguments: the file (for each body its length, a line feed, and the body), the path, the content type, and the
--- mean pause before a request in milliseconds (0: none).
+-- microseconds from one request to the next, over all connections (0: as fast as answers come).
 local ffi = require("ffi")
 ffi.cdef("struct moment { long s; long us; }; int gettimeofday(struct moment *at, void *zone);")
 
 local threads = {}
+
+local function now_us()
+    local now = ffi.new("struct moment")
+    ffi.C.gettimeofday(now, nil)
+    return tonumber(now.s) * 1000000 + tonumber(now.us)
+end
 
 function setup(thread)
     table.insert(threads, thread)
@@ -25,12 +31,14 @@ function init(arguments)
     count = #requests
     -- wrk asks for one request that it does not send, to see what requests look like.
     sent = -1
-    local pause_ms = tonumber(arguments[4])
-    if pause_ms > 0 then
-        local whole_ms = math.floor(pause_ms)
-        -- wrk pauses for whole milliseconds: some of them one longer.
+    local interval_us = tonumber(arguments[4])
+    if interval_us > 0 then
+        local due_us = now_us()
+        -- Each request has its moment, whenever the one before was answered: an open loop, as long as a connection is free.
+        -- wrk waits for whole milliseconds; what one is early or late, the next are not.
         function delay()
-            return whole_ms + (math.random() < pause_ms - whole_ms and 1 or 0)
+            due_us = due_us + interval_us
+            return math.max(0, math.floor((due_us - now_us()) / 1000))
         end
     end
 end
@@ -42,8 +50,7 @@ function request()
 end
 
 function done(summary, latency, _)
-    local now = ffi.new("struct moment")
-    ffi.C.gettimeofday(now, nil)
+    local ended_us = now_us()
     local all_sent = 0
     for _, thread in ipairs(threads) do
         all_sent = all_sent + thread:get("sent")
@@ -51,6 +58,6 @@ function done(summary, latency, _)
     local errors = summary.errors
     io.write(string.format(
         'LOAD {"sent":%d,"answered":%d,"duration_us":%d,"end_us":%d,"refused":%d,"failed":%d,"p50_us":%d,"p99_us":%d}\n',
-        all_sent, summary.requests, summary.duration, tonumber(now.s) * 1000000 + tonumber(now.us), errors.status,
+        all_sent, summary.requests, summary.duration, ended_us, errors.status,
         errors.connect + errors.read + errors.write + errors.timeout, latency:percentile(50), latency:percentile(99)))
 end

@@ -57,7 +57,7 @@ impl Load {
 /// # Errors
 /// If wrk cannot run, or any request was refused or failed.
 pub(crate) async fn post(base: &str, path: &str, bodies: &Bodies, seconds: u64) -> Result<Load, Error> {
-    post_pausing(base, path, bodies, (seconds, 0.0)).await
+    post_paced(base, path, bodies, (seconds, 0.0)).await
 }
 
 /// The same on so many connections.
@@ -74,11 +74,11 @@ pub(crate) async fn post_on(
     run(connections, base, path, bodies, (seconds, 0.0)).await
 }
 
-/// The same with a pause on each connection before each request, in milliseconds on average.
+/// The same with so many microseconds from one request to the next: an open loop, until all connections wait.
 ///
 /// # Errors
 /// As [`post`].
-pub(crate) async fn post_pausing(base: &str, path: &str, bodies: &Bodies, pace: (u64, f64)) -> Result<Load, Error> {
+pub(crate) async fn post_paced(base: &str, path: &str, bodies: &Bodies, pace: (u64, f64)) -> Result<Load, Error> {
     run(CONNECTIONS, base, path, bodies, pace).await
 }
 
@@ -87,13 +87,13 @@ async fn run(
     base: &str,
     path: &str,
     bodies: &Bodies,
-    (seconds, pause_ms): (u64, f64),
+    (seconds, interval_us): (u64, f64),
 ) -> Result<Load, Error> {
     let script = script_beside(&bodies.file)?;
     let mut command = Command::new("wrk");
     command.args(["--threads", "1", "--connections", &connections.to_string(), "--timeout", "10s"]);
     command.args(["--duration", &format!("{seconds}s"), "--script"]).arg(&script).arg(base).arg("--");
-    command.arg(&bodies.file).args([path, bodies.content_type(), &pause_ms.to_string()]).kill_on_drop(true);
+    command.arg(&bodies.file).args([path, bodies.content_type(), &interval_us.to_string()]).kill_on_drop(true);
     let limit = Duration::from_secs(seconds) + SPARE;
     let output = timeout(limit, command.output()).await.map_err(|_| Error::Wrong("wrk does not end".to_owned()))?;
     let output = output.map_err(Error::io("run wrk (Debian: apt install wrk)"))?;

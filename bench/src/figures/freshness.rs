@@ -10,7 +10,7 @@ use tokio::time::{sleep, sleep_until};
 
 use crate::data::{Bodies, ENDPOINTS};
 use crate::error::Error;
-use crate::load::{self, CONNECTIONS};
+use crate::load;
 use crate::rounds::{Effort, Sample, interleave};
 use crate::run::{check, product};
 use crate::system::{System, now_s};
@@ -47,8 +47,8 @@ pub(super) async fn freshness(effort: Effort) -> Result<Vec<Row>, Error> {
 
 async fn half(system: &Arc<System>, bodies: &Bodies, (seconds, full): (u64, f64)) -> Result<Sample, Error> {
     let keys_before = system.requests().await?;
-    let pause_ms = CONNECTIONS as f64 / (full / 2.0) * 1e3;
-    let posting = load::post_pausing(&system.base, "/v1/events", bodies, (seconds + 2 * LEAD_SECONDS, pause_ms));
+    let interval_us = 1e6 / (full / 2.0);
+    let posting = load::post_paced(&system.base, "/v1/events", bodies, (seconds + 2 * LEAD_SECONDS, interval_us));
     let probing = async {
         sleep(Duration::from_secs(LEAD_SECONDS)).await;
         probe(system, Duration::from_secs(seconds)).await
