@@ -1,19 +1,19 @@
 //! Events to counts: one row for each endpoint and minute. Integers only, so the result does not depend on where
 //! batches are cut.
 
-use std::collections::HashMap;
-
 use rustc_hash::FxHashMap;
 
+use crate::bins::bin_of;
 use crate::endpoint::{EndpointId, EndpointName};
-use crate::event::{EventBlock, EventRow, Payload};
-use crate::sketch::Sketch;
+use crate::event::{EventRow, Payload};
+use crate::known::KnownEndpoints;
+use crate::name::FieldError;
+use crate::raw::RawPayload;
+use crate::sketch::{Sketch, SketchSum};
 use crate::vote::Vote;
 
 /// Seconds in a minute, the finest level.
 const MINUTE_S: i64 = 60;
-/// Endpoints whose id is remembered between batches; beyond it the memory is cleared.
-const KNOWN_ENDPOINTS_MAX: usize = 100_000;
 
 /// What one endpoint did in one minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,18 +53,6 @@ impl EndpointMinute {
         }
     }
 
-    fn add(&mut self, row: &EventRow) {
-        self.requests += 1;
-        self.status[usize::from((row.status / 100).clamp(1, 5)) - 1] += 1;
-        if let Some(us) = row.duration_us {
-            self.timed += 1;
-            self.duration_sum_us = self.duration_sum_us.saturating_add(us);
-            self.duration_min_us = self.duration_min_us.min(us);
-            self.duration_max_us = self.duration_max_us.max(us);
-            self.sketch.insert(us);
-        }
-    }
-
     /// Adds all that `other` counted of the same endpoint in the same minute.
     fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
@@ -92,15 +80,80 @@ pub struct Tally {
     pub events: u64,
 }
 
+/// A row that is still being added to.
+#[derive(Debug)]
+struct Gathered {
+    row: EndpointMinute,
+    /// Bins of the durations as they came: to append is all that an event costs, and the sketch is made once, of all.
+    bins: Vec<u16>,
+}
+
+impl Gathered {
+    fn add(&mut self, event: &EventRow) {
+        let row = &mut self.row;
+        row.requests += 1;
+        row.status[usize::from((event.status / 100).clamp(1, 5)) - 1] += 1;
+        if let Some(us) = event.duration_us {
+            row.timed += 1;
+            row.duration_sum_us = row.duration_sum_us.saturating_add(us);
+            row.duration_min_us = row.duration_min_us.min(us);
+            row.duration_max_us = row.duration_max_us.max(us);
+            self.bins.push(bin_of(us));
+        }
+    }
+
+    fn finish(mut self, sum: &mut SketchSum) -> EndpointMinute {
+        self.bins.iter().for_each(|bin| sum.insert(*bin));
+        let gathered = sum.take();
+        if self.row.sketch.is_empty() {
+            self.row.sketch = gathered;
+        } else {
+            self.row.sketch.merge(&gathered);
+        }
+        self.row
+    }
+}
+
+/// Where the last event of an endpoint was added.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// The tally it belongs to; of another one, the place is of no meaning.
+    turn: u64,
+    start_s: i64,
+    index: usize,
+}
+
 /// Gathers entries until the tally is taken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Fold {
-    known: HashMap<EndpointName, EndpointId>,
-    names: FxHashMap<EndpointId, EndpointName>,
+    known: KnownEndpoints<Place>,
+    /// The number of this tally, from 1.
+    turn: u64,
+    /// Known endpoints that this tally has rows of.
+    used: Vec<usize>,
+    /// The block's endpoints, as they are known.
+    slots: Vec<usize>,
     places: FxHashMap<(EndpointId, i64), usize>,
-    minutes: Vec<EndpointMinute>,
+    minutes: Vec<Gathered>,
     votes: Vec<Vote>,
     events: u64,
+    sum: SketchSum,
+}
+
+impl Default for Fold {
+    fn default() -> Self {
+        Self {
+            known: KnownEndpoints::default(),
+            turn: 1,
+            used: Vec::new(),
+            slots: Vec::new(),
+            places: FxHashMap::default(),
+            minutes: Vec::new(),
+            votes: Vec::new(),
+            events: 0,
+            sum: SketchSum::new(),
+        }
+    }
 }
 
 impl Fold {
@@ -114,17 +167,41 @@ impl Fold {
     pub fn add(&mut self, payload: Payload) {
         self.events += payload.len() as u64;
         match payload {
-            Payload::Events(block) => self.add_events(&block),
+            Payload::Events(block) => {
+                self.slots.clear();
+                self.slots.extend(block.endpoints().iter().map(|name| self.known.trust(name)));
+                self.add_rows(block.rows());
+            }
             Payload::Votes(votes) => self.votes.extend(votes),
         }
+    }
+
+    /// Adds one entry's payload as it lies in the log; a name is checked when it is first seen.
+    ///
+    /// # Errors
+    /// [`FieldError`], if a name is not valid; nothing is added then.
+    pub fn add_raw(&mut self, payload: RawPayload<'_>) -> Result<(), FieldError> {
+        let events = payload.len() as u64;
+        match payload {
+            RawPayload::Events(block) => {
+                self.slots.clear();
+                for endpoint in block.endpoints() {
+                    self.slots.push(self.known.check(*endpoint)?);
+                }
+                self.add_rows(block.rows());
+            }
+            RawPayload::Votes(votes) => self.votes.extend(votes),
+        }
+        self.events += events;
+        Ok(())
     }
 
     /// Adds counts of an endpoint that were folded before.
     pub fn add_minute(&mut self, name: &EndpointName, minute: &EndpointMinute) {
         self.events += minute.requests;
-        let id = self.id_of(name);
-        let place = self.place_of(id, minute.start_s);
-        self.minutes[place].merge(minute);
+        let slot = self.known.trust(name);
+        let index = self.index_of(slot, minute.start_s);
+        self.minutes[index].row.merge(minute);
     }
 
     /// Number of distinct keys gathered: rows that an apply would write.
@@ -139,51 +216,48 @@ impl Fold {
         self.events
     }
 
-    /// Takes what was gathered and starts anew.
+    /// Takes what was gathered and starts anew; what is known of endpoints stays.
     pub fn take(&mut self) -> Tally {
-        let mut minutes = std::mem::take(&mut self.minutes);
+        let gathered = self.minutes.drain(..).map(|gathered| gathered.finish(&mut self.sum));
+        let mut minutes: Vec<_> = gathered.collect();
         minutes.sort_unstable_by_key(|m| (m.endpoint, m.start_s));
-        let mut endpoints: Vec<_> = self.names.drain().collect();
+        let used = self.used.drain(..).map(|slot| (self.known.id(slot), self.known.name(slot).clone()));
+        let mut endpoints: Vec<_> = used.collect();
         endpoints.sort_unstable_by_key(|e| e.0);
         self.places.clear();
+        self.turn += 1;
+        self.known.forget_if_too_many();
         Tally { endpoints, minutes, votes: std::mem::take(&mut self.votes), events: std::mem::take(&mut self.events) }
     }
 
-    fn add_events(&mut self, block: &EventBlock) {
-        let ids: Vec<EndpointId> = block.endpoints().iter().map(|name| self.id_of(name)).collect();
-        let mut last: Vec<Option<(i64, usize)>> = vec![None; ids.len()];
-        for row in block.rows() {
-            let endpoint = row.endpoint as usize;
+    /// Adds rows whose endpoints are in `slots`.
+    fn add_rows(&mut self, rows: &[EventRow]) {
+        for row in rows {
             let start_s = row.time_ms.div_euclid(MINUTE_S * 1000) * MINUTE_S;
-            let place = match last[endpoint] {
-                Some((minute, place)) if minute == start_s => place,
-                _ => self.place_of(ids[endpoint], start_s),
-            };
-            last[endpoint] = Some((start_s, place));
-            self.minutes[place].add(row);
+            let index = self.index_of(self.slots[row.endpoint as usize], start_s);
+            self.minutes[index].add(row);
         }
     }
 
-    fn id_of(&mut self, name: &EndpointName) -> EndpointId {
-        if let Some(id) = self.known.get(name) {
-            let id = *id;
-            self.names.entry(id).or_insert_with(|| name.clone());
-            return id;
-        }
-        if self.known.len() >= KNOWN_ENDPOINTS_MAX {
-            self.known.clear();
-        }
-        let id = name.id();
-        self.known.insert(name.clone(), id);
-        self.names.insert(id, name.clone());
-        id
+    /// Where the row of an endpoint and a minute is gathered.
+    fn index_of(&mut self, slot: usize, start_s: i64) -> usize {
+        let place = *self.known.note(slot);
+        if (place.turn, place.start_s) == (self.turn, start_s) { place.index } else { self.find(slot, start_s) }
     }
 
-    fn place_of(&mut self, endpoint: EndpointId, start_s: i64) -> usize {
-        *self.places.entry((endpoint, start_s)).or_insert_with(|| {
-            self.minutes.push(EndpointMinute::new(endpoint, start_s));
+    #[cold]
+    fn find(&mut self, slot: usize, start_s: i64) -> usize {
+        let endpoint = self.known.id(slot);
+        let index = *self.places.entry((endpoint, start_s)).or_insert_with(|| {
+            self.minutes.push(Gathered { row: EndpointMinute::new(endpoint, start_s), bins: Vec::new() });
             self.minutes.len() - 1
-        })
+        });
+        let place = self.known.note_mut(slot);
+        if place.turn != self.turn {
+            self.used.push(slot);
+        }
+        *place = Place { turn: self.turn, start_s, index };
+        index
     }
 }
 
@@ -192,6 +266,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::EventBlock;
 
     fn block(events: &[(u8, u16, i64, Option<u64>)]) -> Payload {
         let mut block = EventBlock::new();

@@ -5,13 +5,16 @@
 //! [`Batch`] of counts with [`Sketch`]es; a [`Window`], cut into [`Pieces`], asks for them again.
 
 mod batch;
+mod bins;
 mod endpoint;
 mod event;
 mod fold;
+mod known;
 mod limits;
 mod name;
 mod pieces;
 mod position;
+mod raw;
 mod route;
 mod shard;
 mod sketch;
@@ -28,6 +31,7 @@ pub use limits::*;
 pub use name::{FieldError, Method, Name, Service, option_name, poll_name, poll_title, voter_name};
 pub use pieces::Pieces;
 pub use position::{Position, PositionError, Step, judge};
+pub use raw::{RawBlock, RawEndpoint, RawPayload};
 pub use route::{RouteTemplate, fold_ids};
 pub use shard::{HASH_NAMES, RequestId, Shard};
 pub use sketch::{RELATIVE_ERROR, Sketch, SketchError, SketchSum};

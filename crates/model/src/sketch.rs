@@ -8,22 +8,10 @@
 //! and the first delta is the bin itself. Two encodings put one behind the other are the encoding of the merged
 //! sketch: a database merges by concatenation.
 
-use std::sync::LazyLock;
-
-use crate::limits::DURATION_US_MAX;
+use crate::bins::{BINS, GAMMA, UPPER_US, bin_of};
 use crate::varint;
 
-/// α: a quantile is off by at most this share of the true value.
-pub const RELATIVE_ERROR: f64 = 0.01;
-/// γ = (1 + α) / (1 − α); the stored functions know the same number.
-const GAMMA: f64 = (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR);
-/// Number of bins: one for 0, then up to 24 h. `bin_of(DURATION_US_MAX) + 1`, held by a test.
-const BINS: usize = 1262;
-
-/// Upper bounds γ^k of the bins from 1 on, so that every machine puts a duration in the same bin whatever its
-/// logarithm rounds to.
-static UPPER_US: LazyLock<Vec<f64>> =
-    LazyLock::new(|| (0..BINS - 1).map(|k| GAMMA.powi(i32::try_from(k).unwrap_or(i32::MAX))).collect());
+pub use crate::bins::RELATIVE_ERROR;
 
 /// An encoded sketch is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,15 +36,17 @@ impl Sketch {
 
     /// Counts one duration in microseconds; above 24 h it counts as 24 h.
     pub fn insert(&mut self, duration_us: u64) {
-        self.add(bin_of(duration_us), 1);
+        let bin = bin_of(duration_us);
+        match self.bins.binary_search_by_key(&bin, |b| b.0) {
+            Ok(i) => self.bins[i].1 = self.bins[i].1.saturating_add(1),
+            Err(i) => self.bins.insert(i, (bin, 1)),
+        }
     }
 
-    /// Adds `count` to `bin`.
-    fn add(&mut self, bin: u16, count: u64) {
-        match self.bins.binary_search_by_key(&bin, |b| b.0) {
-            Ok(i) => self.bins[i].1 = self.bins[i].1.saturating_add(count),
-            Err(i) => self.bins.insert(i, (bin, count)),
-        }
+    /// Whether nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bins.is_empty()
     }
 
     /// Adds all that `other` counted.
@@ -174,6 +164,14 @@ impl SketchSum {
         Self { counts: vec![0; BINS], first: BINS, end: 0 }
     }
 
+    /// Counts one duration that is in `bin`.
+    pub(crate) fn insert(&mut self, bin: u16) {
+        let i = usize::from(bin).min(BINS - 1);
+        self.counts[i] += 1;
+        self.first = self.first.min(i);
+        self.end = self.end.max(i + 1);
+    }
+
     /// Adds an encoded sketch of any number of runs.
     ///
     /// # Errors
@@ -239,23 +237,6 @@ fn number(bytes: &[u8], at: &mut usize) -> Result<u64, SketchError> {
     }
 }
 
-/// The bin of a duration: the first whose upper bound is not below it.
-fn bin_of(duration_us: u64) -> u16 {
-    if duration_us == 0 {
-        return 0;
-    }
-    #[allow(clippy::cast_precision_loss)] // 24 h in microseconds is far below 2^53
-    let us = duration_us.min(DURATION_US_MAX) as f64;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 <= k < BINS
-    let guess = (us.ln() / GAMMA.ln()) as usize;
-    let upper = &*UPPER_US;
-    let mut k = guess.saturating_sub(1);
-    while k + 1 < upper.len() && upper[k] < us {
-        k += 1;
-    }
-    u16::try_from(k + 1).unwrap_or(u16::MAX)
-}
-
 /// The value that stands for a bin: 2γ^k / (γ + 1), at most α from both bounds.
 fn value_us(bin: u16) -> f64 {
     match usize::from(bin) {
@@ -269,13 +250,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn bins_cover_zero_to_a_day() {
-        assert_eq!((bin_of(0), bin_of(1), bin_of(2)), (0, 1, 36));
-        assert_eq!(usize::from(bin_of(DURATION_US_MAX)) + 1, BINS);
-        assert_eq!(bin_of(u64::MAX), bin_of(DURATION_US_MAX));
-    }
+    use crate::limits::DURATION_US_MAX;
 
     #[test]
     fn nothing_has_no_quantile() {

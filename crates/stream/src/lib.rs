@@ -47,7 +47,7 @@ mod script;
 mod tls;
 
 pub use appender::{AppendRequest, Appended, Appender, AppenderStats, Appenders, ClientKey};
-pub use codec::{CodecError, Encoded, decode, decode_unlabelled, encode};
+pub use codec::{CodecError, Encoded, decode, decode_unlabelled, decode_with, encode};
 pub use config::{Config, Limits};
 pub use entry::{Entry, EntryBody, Header, Kind, Stamp};
 pub use error::{Error, Refused};

@@ -27,12 +27,14 @@ pub struct Reader {
     consumer: String,
     /// Size of a recent entry, on the large side, in bytes.
     entry_bytes: usize,
+    /// Whether the last read brought as many entries as it asked for.
+    was_full: bool,
 }
 
 impl Reader {
     pub(crate) fn new(link: Link, shard: Shard, consumer: &str) -> Self {
         let entry_bytes = READ_BYTES / READ_ENTRIES_FIRST;
-        Self { link, stream: keys::stream(shard), consumer: consumer.to_owned(), entry_bytes }
+        Self { link, stream: keys::stream(shard), consumer: consumer.to_owned(), entry_bytes, was_full: false }
     }
 
     /// Up to `count` entries after the group's cursor; waits up to `block` for the first. Empty when none came.
@@ -51,13 +53,22 @@ impl Reader {
         Ok(entries)
     }
 
-    /// Like [`Reader::read`], with a count chosen from the sizes of recent entries so that one read stays under 16 MiB.
+    /// Like [`Self::read`], with a count chosen from the sizes of recent entries so that one read stays under 16 MiB.
     ///
     /// # Errors
-    /// As [`Reader::read`].
+    /// As [`Self::read`].
     pub async fn read_batch(&mut self, block: Duration) -> Result<Vec<Entry>, Error> {
         let count = (READ_BYTES / self.entry_bytes.max(1)).clamp(READ_ENTRIES_FIRST, READ_ENTRIES_MAX);
-        self.read(count, block).await
+        self.was_full = false;
+        let entries = self.read(count, block).await?;
+        self.was_full = entries.len() >= count;
+        Ok(entries)
+    }
+
+    /// Whether the last [`Self::read_batch`] brought as much as it may: there is probably more.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.was_full
     }
 
     /// Follows the largest entry up at once and down slowly.

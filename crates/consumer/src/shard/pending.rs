@@ -1,7 +1,7 @@
 //! Entries folded and not yet applied.
 
 use tally_model::{Anchor, Batch, Crossing, DeadLetter, Fold, Lineage, RequestId, Shard, Totals};
-use tally_stream::{CodecError, Entry, EntryBody, Header, Kind, decode};
+use tally_stream::{CodecError, Entry, EntryBody, Header, Kind, decode_with};
 
 /// Reason of a dead letter: an entry, or part of one, that cannot be decoded.
 pub(super) const UNDECODABLE: &str = "undecodable";
@@ -103,17 +103,20 @@ impl Pending {
 
     fn add_request(&mut self, at: &tally_model::Position, events: u32, packed: (Kind, u8, &[u8])) {
         let (kind, format, payload) = packed;
-        match decode(kind, format, payload) {
-            Ok(decoded) if decoded.len() as u64 == u64::from(events) => self.fold.add(decoded),
-            Ok(decoded) => {
-                tracing::error!(position = %at, events, decoded = decoded.len(), "set an entry aside: its envelope has another number of events");
-                self.set_entry_aside(at, events, (UNDECODABLE.into(), payload));
+        let fold = &mut self.fold;
+        let folded = decode_with(kind, format, payload, |decoded| {
+            if decoded.len() as u64 != u64::from(events) {
+                return Err(format!("it holds {} events, and its envelope says {events}", decoded.len()));
             }
-            Err(error) => {
-                tracing::error!(position = %at, %error, "set an entry aside: it cannot be decoded");
-                self.set_entry_aside(at, events, (reason_of(&error, format), payload));
-            }
-        }
+            fold.add_raw(decoded).map_err(|error| error.to_string())
+        });
+        let (error, reason) = match folded {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => (error, UNDECODABLE.into()),
+            Err(error) => (error.to_string(), reason_of(&error, format)),
+        };
+        tracing::error!(position = %at, error, "set an entry aside: it cannot be decoded");
+        self.set_entry_aside(at, events, (reason, payload));
     }
 
     fn cross(&mut self, before: Anchor, header: &Header) {

@@ -15,9 +15,6 @@ const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// A page with fewer entries and bytes than these is near the end of the log: the group's cursor serves from there.
 const LAST_PAGE_ENTRIES: usize = PAGE_ENTRIES / 2;
 const LAST_PAGE_BYTES: usize = PAGE_BYTES / 2;
-/// A read with fewer entries than this is short: a pause lets the next ones bring more.
-const SHORT_READ_ENTRIES: usize = 64;
-const SHORT_READ_PAUSE: Duration = Duration::from_millis(5);
 /// Redis takes a wait of 0 for ever.
 const BLOCK_MIN: Duration = Duration::from_millis(1);
 
@@ -60,12 +57,19 @@ impl Counter {
         self.halt_unless_moved(&base, lineage, reason).await
     }
 
+    /// Waits until an apply may follow, then reads: what is read earlier would wait here as it does in Redis, and a read
+    /// that brings all of it costs as much as one that brings little. Only what is behind is read at once.
     async fn read_group(&mut self) -> Result<(), Error> {
         let tuning = &self.desk.tuning;
         let State::Run(run) = &mut self.state else { return Ok(()) };
+        if !self.reader.is_behind() {
+            self.permit.sleep(run.until_due(tuning.flush)).await;
+            if self.permit.end().is_some() {
+                return Ok(());
+            }
+        }
         let waits_for_flush = !run.pending.is_empty();
-        let block =
-            if waits_for_flush { run.until_due(tuning.flush).clamp(BLOCK_MIN, tuning.block) } else { tuning.block };
+        let block = if waits_for_flush { BLOCK_MIN } else { tuning.block };
         let read = tokio::select! {
             read = self.reader.read_batch(block) => read,
             () = self.permit.ended() => return Ok(()),
@@ -74,11 +78,7 @@ impl Counter {
             Ok(entries) if entries.is_empty() && waits_for_flush => Ok(()),
             Ok(entries) if entries.is_empty() => self.look_around().await,
             Ok(entries) => {
-                let is_short = entries.len() < SHORT_READ_ENTRIES;
                 run.ahead.extend(entries);
-                if is_short {
-                    self.permit.sleep(SHORT_READ_PAUSE).await;
-                }
                 Ok(())
             }
             Err(LogError::NoGroup | LogError::NotOpen) => {

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use tally_model::{DURATION_US_MAX, EventBlock, EventRow, Method, RouteTemplate, Service, varint};
+use tally_model::{DURATION_US_MAX, EventBlock, EventRow, RawBlock, RawEndpoint, varint};
 
 use super::pack::{Unpack, push_text, push_times};
 use super::{CodecError, ENTRY_EVENTS_MAX};
@@ -92,46 +92,37 @@ fn pack_durations(body: &mut Vec<u8>, rows: &[EventRow]) {
     rows.iter().filter_map(|row| row.duration_us).for_each(|us| varint::push(body, us));
 }
 
-pub(super) fn unpack(body: &mut Unpack<'_>) -> Result<EventBlock, CodecError> {
-    let mut block = EventBlock::new();
-    unpack_endpoints(body, &mut block)?;
+/// Unpacks a body: the dictionary borrows it, the rows go to `rows`.
+pub(super) fn unpack<'a>(body: &mut Unpack<'a>, rows: &'a mut Vec<EventRow>) -> Result<RawBlock<'a>, CodecError> {
+    let endpoints = unpack_endpoints(body)?;
     let statuses = unpack_statuses(body)?;
-    let rows = body.count_of_bytes(ENTRY_EVENTS_MAX)?;
-    let endpoints = unpack_indexes(body, rows, block.endpoints().len())?;
-    let status_of = unpack_indexes(body, rows, statuses.len())?;
-    let times = body.times(rows)?;
-    let durations = unpack_durations(body, rows)?;
-    for i in 0..rows {
-        let status = *statuses.get(status_of[i] as usize).ok_or(CodecError("a row without a status"))?;
-        let row = EventRow { endpoint: endpoints[i], status, time_ms: times[i], duration_us: durations[i] };
-        if !block.push_row(row) {
-            return Err(CodecError("a row without an endpoint"));
-        }
-    }
-    Ok(block)
-}
-
-fn unpack_endpoints(body: &mut Unpack<'_>, block: &mut EventBlock) -> Result<(), CodecError> {
-    let services = body.texts(ENTRY_EVENTS_MAX)?;
-    let methods = body.texts(ENTRY_EVENTS_MAX)?;
-    let valid = services.iter().all(|name| Service::parse(name).is_ok())
-        && methods.iter().all(|name| Method::parse(name).is_ok());
-    if !valid {
-        return Err(CodecError("a name is not valid"));
-    }
     let count = body.count_of_bytes(ENTRY_EVENTS_MAX)?;
-    for i in 0..count {
-        let service = name_at(body, &services)?;
-        let method = name_at(body, &methods)?;
-        let route = RouteTemplate::parse(body.text()?).map_err(|_| CodecError("a route is not valid"))?;
-        if block.intern(service, method, route.as_str()) as usize != i {
-            return Err(CodecError("an endpoint stands twice"));
-        }
+    rows.clear();
+    rows.resize(count, EventRow { endpoint: 0, status: 0, time_ms: 0, duration_us: None });
+    unpack_indexes(body, endpoints.len(), rows, |row, index| row.endpoint = index as u32)?;
+    match statuses.first() {
+        None if count > 0 => return Err(CodecError("a row without a status")),
+        first => rows.iter_mut().for_each(|row| row.status = first.copied().unwrap_or_default()),
     }
-    Ok(())
+    unpack_indexes(body, statuses.len(), rows, |row, index| row.status = statuses[index])?;
+    body.times(rows.iter_mut().map(|row| &mut row.time_ms))?;
+    unpack_durations(body, rows)?;
+    RawBlock::new(endpoints, rows).ok_or(CodecError("a row without an endpoint"))
 }
 
-fn name_at<'a>(body: &mut Unpack<'_>, names: &[&'a str]) -> Result<&'a str, CodecError> {
+/// The names are looked at by whoever takes them: they need not be more than once.
+fn unpack_endpoints<'a>(body: &mut Unpack<'a>) -> Result<Vec<RawEndpoint<'a>>, CodecError> {
+    let services = body.slices(ENTRY_EVENTS_MAX)?;
+    let methods = body.slices(ENTRY_EVENTS_MAX)?;
+    let count = body.count_of_bytes(ENTRY_EVENTS_MAX)?;
+    let endpoint = |_| {
+        let (service, method) = (name_at(body, &services)?, name_at(body, &methods)?);
+        Ok(RawEndpoint { service, method, route: body.slice()? })
+    };
+    (0..count).map(endpoint).collect()
+}
+
+fn name_at<'a>(body: &mut Unpack<'_>, names: &[&'a [u8]]) -> Result<&'a [u8], CodecError> {
     let index = usize::try_from(body.varint()?).unwrap_or(usize::MAX);
     names.get(index).copied().ok_or(CodecError("a name is missing"))
 }
@@ -146,30 +137,40 @@ fn unpack_statuses(body: &mut Unpack<'_>) -> Result<Vec<u16>, CodecError> {
 }
 
 /// A column of indexes below `choices`; it is absent when there is no choice.
-fn unpack_indexes(body: &mut Unpack<'_>, rows: usize, choices: usize) -> Result<Vec<u32>, CodecError> {
+fn unpack_indexes(
+    body: &mut Unpack<'_>,
+    choices: usize,
+    rows: &mut [EventRow],
+    set: impl Fn(&mut EventRow, usize),
+) -> Result<(), CodecError> {
     if choices <= 1 {
-        return Ok(vec![0; rows]);
+        return Ok(());
     }
-    let index = |_| match u32::try_from(body.varint()?) {
-        Ok(index) if (index as usize) < choices => Ok(index),
-        _ => Err(CodecError("an index is beyond its dictionary")),
-    };
-    (0..rows).map(index).collect()
+    for row in rows {
+        match usize::try_from(body.varint()?) {
+            Ok(index) if index < choices => set(row, index),
+            _ => return Err(CodecError("an index is beyond its dictionary")),
+        }
+    }
+    Ok(())
 }
 
-fn unpack_durations(body: &mut Unpack<'_>, rows: usize) -> Result<Vec<Option<u64>>, CodecError> {
+fn unpack_durations(body: &mut Unpack<'_>, rows: &mut [EventRow]) -> Result<(), CodecError> {
     let present: &[u8] = match body.byte()? {
-        DURATIONS_NONE => return Ok(vec![None; rows]),
+        DURATIONS_NONE => return Ok(()),
         DURATIONS_ALL => &[],
-        DURATIONS_SOME => body.take(rows.div_ceil(8))?,
+        DURATIONS_SOME => body.take(rows.len().div_ceil(8))?,
         _ => return Err(CodecError("unknown form of durations")),
     };
-    let duration = |i: usize| {
+    for (i, row) in rows.iter_mut().enumerate() {
         if present.get(i / 8).is_some_and(|byte| byte >> (i % 8) & 1 == 0) {
-            return Ok(None);
+            continue;
         }
         let us = body.varint()?;
-        if us <= DURATION_US_MAX { Ok(Some(us)) } else { Err(CodecError("a duration is above 24 hours")) }
-    };
-    (0..rows).map(duration).collect()
+        if us > DURATION_US_MAX {
+            return Err(CodecError("a duration is above 24 hours"));
+        }
+        row.duration_us = Some(us);
+    }
+    Ok(())
 }

@@ -49,8 +49,18 @@ impl<'a> Unpack<'a> {
         Ok(*first)
     }
 
+    /// Most numbers are of one byte, most durations of three.
+    #[inline]
     pub(super) fn varint(&mut self) -> Result<u64, CodecError> {
-        varint::take(&mut self.bytes).ok_or(CodecError("a number ends early or is too long"))
+        let low = |byte: u8| u64::from(byte & 0x7f);
+        let (value, length) = match *self.bytes {
+            [a, ..] if a < 0x80 => (low(a), 1),
+            [a, b, ..] if b < 0x80 => (low(a) | low(b) << 7, 2),
+            [a, b, c, ..] if c < 0x80 => (low(a) | low(b) << 7 | low(c) << 14, 3),
+            _ => return varint::take(&mut self.bytes).ok_or(CodecError("a number ends early or is too long")),
+        };
+        self.bytes = &self.bytes[length..];
+        Ok(value)
     }
 
     pub(super) fn zigzag(&mut self) -> Result<i64, CodecError> {
@@ -76,9 +86,19 @@ impl<'a> Unpack<'a> {
         Ok(taken)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, CodecError> {
+    /// Bytes after their number.
+    pub(super) fn slice(&mut self) -> Result<&'a [u8], CodecError> {
         let length = self.count(self.bytes.len())?;
-        std::str::from_utf8(self.take(length)?).map_err(|_| CodecError("a text is not UTF-8"))
+        self.take(length)
+    }
+
+    pub(super) fn slices(&mut self, max: usize) -> Result<Vec<&'a [u8]>, CodecError> {
+        let count = self.count_of_bytes(max)?;
+        (0..count).map(|_| self.slice()).collect()
+    }
+
+    pub(super) fn text(&mut self) -> Result<&'a str, CodecError> {
+        std::str::from_utf8(self.slice()?).map_err(|_| CodecError("a text is not UTF-8"))
     }
 
     pub(super) fn texts(&mut self, max: usize) -> Result<Vec<&'a str>, CodecError> {
@@ -86,12 +106,12 @@ impl<'a> Unpack<'a> {
         (0..count).map(|_| self.text()).collect()
     }
 
-    pub(super) fn times(&mut self, count: usize) -> Result<Vec<i64>, CodecError> {
+    pub(super) fn times<'t>(&mut self, times: impl Iterator<Item = &'t mut i64>) -> Result<(), CodecError> {
         let mut before = 0_i64;
-        let next = |_| {
+        for time in times {
             before = before.wrapping_add(self.zigzag()?);
-            Ok(before)
-        };
-        (0..count).map(next).collect()
+            *time = before;
+        }
+        Ok(())
     }
 }

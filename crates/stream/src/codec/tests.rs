@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use tally_model::{DURATION_US_MAX, ENTRY_BYTES_MAX, EventBlock, Vote, varint};
+use tally_model::{DURATION_US_MAX, ENTRY_BYTES_MAX, EventBlock, Fold, Tally, Vote, varint};
 
 use super::*;
 
@@ -110,6 +110,18 @@ proptest! {
         prop_assert_eq!(decode(encoded.kind, encoded.format, &encoded.bytes), Ok(payload));
     }
 
+    /// What is counted straight from the log is what is counted from a payload that was owned on the way.
+    #[test]
+    fn a_fold_need_not_own(payloads in prop::collection::vec(payloads(), 1..6)) {
+        let (mut owning, mut reading) = (Fold::new(), Fold::new());
+        for payload in &payloads {
+            let Encoded { kind, format, bytes, .. } = encode(payload);
+            owning.add(decode(kind, format, &bytes).unwrap());
+            prop_assert_eq!(decode_with(kind, format, &bytes, |raw| reading.add_raw(raw)), Ok(Ok(())));
+        }
+        prop_assert_eq!(reading.take(), owning.take());
+    }
+
     #[test]
     fn a_changed_byte_is_refused(payload in payloads(), at in any::<prop::sample::Index>(), flip in 1..=255_u8) {
         let Encoded { kind, format, mut bytes, .. } = encode(&payload);
@@ -185,6 +197,9 @@ fn ranges_are_refused_behind_a_right_checksum() {
         body("GET", "/", 200, DURATION_US_MAX + 1),
     ] {
         assert!(decoded(bad.clone()).is_err(), "{bad:?}");
+        let mut fold = Fold::new();
+        let folded = decode_with(Kind::Events, PLAIN, &sealed(Kind::Events, &bad), |raw| fold.add_raw(raw));
+        assert!(!matches!(folded, Ok(Ok(()))) && fold.take() == Tally::default(), "{bad:?}");
     }
 }
 

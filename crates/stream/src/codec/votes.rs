@@ -54,7 +54,8 @@ pub(super) fn unpack(body: &mut Unpack<'_>) -> Result<Vec<Vote>, CodecError> {
     let voters = unpack_column(body, &texts, rows, |text| voter_name(text).is_ok())?;
     let sources = unpack_column(body, &texts, rows, |text| text.len() <= SOURCE_IP_BYTES_MAX && !text.contains('\0'))?;
     let agents = unpack_column(body, &texts, rows, is_user_agent)?;
-    let times = body.times(rows)?;
+    let mut times = vec![0; rows];
+    body.times(times.iter_mut())?;
     let owned = |text: Option<&str>| text.map(Box::from);
     let vote = |i: usize| {
         let (poll, option) = (owned(polls[i]), owned(options[i]));
