@@ -44,6 +44,17 @@ impl EventBlock {
         Self::default()
     }
 
+    /// Makes room for so many more events, and for what endpoints so many may have.
+    pub fn reserve(&mut self, events: usize) {
+        /// More are mostly not needed, and then cost as much as growing does.
+        const ENDPOINTS_MAX: usize = 64;
+        self.rows.reserve(events);
+        let endpoints = (events / 2).min(ENDPOINTS_MAX);
+        self.endpoints.reserve(endpoints);
+        let names = &self.endpoints;
+        self.index.reserve(endpoints, |i| hash_of_name(&names[*i as usize]));
+    }
+
     /// Adds one event. The texts must have been parsed ([`crate::Service`], [`crate::Method`],
     /// [`crate::RouteTemplate`]).
     pub fn push(&mut self, service: &str, method: &str, route: &str, event: (u16, i64, Option<u64>)) {
@@ -64,25 +75,31 @@ impl EventBlock {
         known
     }
 
+    /// The index of an endpoint in this block, if it is there. Its texts were then parsed before.
+    #[must_use]
+    pub fn find(&self, service: &str, method: &str, route: &str) -> Option<u32> {
+        self.find_hashed(hash_of(service, method, route), service, method, route)
+    }
+
     /// The index of an endpoint in this block, added if it is new.
     pub fn intern(&mut self, service: &str, method: &str, route: &str) -> u32 {
         let hash = hash_of(service, method, route);
-        let endpoints = &self.endpoints;
-        let same = |i: &u32| {
-            let e = &endpoints[*i as usize];
-            &*e.route == route && &*e.service == service && &*e.method == method
-        };
-        if let Some(i) = self.index.find(hash, same) {
-            return *i;
+        if let Some(i) = self.find_hashed(hash, service, method, route) {
+            return i;
         }
         let i = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
         self.endpoints.push(EndpointName::new(service, method, route));
         let endpoints = &self.endpoints;
-        self.index.insert_unique(hash, i, |i| {
-            let e = &endpoints[*i as usize];
-            hash_of(&e.service, &e.method, &e.route)
-        });
+        self.index.insert_unique(hash, i, |i| hash_of_name(&endpoints[*i as usize]));
         i
+    }
+
+    fn find_hashed(&self, hash: u64, service: &str, method: &str, route: &str) -> Option<u32> {
+        let same = |i: &u32| {
+            let e = &self.endpoints[*i as usize];
+            &*e.route == route && &*e.service == service && &*e.method == method
+        };
+        self.index.find(hash, same).copied()
     }
 
     /// Appends all events of `other`, in order.
@@ -114,6 +131,10 @@ impl EventBlock {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+}
+
+fn hash_of_name(name: &EndpointName) -> u64 {
+    hash_of(&name.service, &name.method, &name.route)
 }
 
 fn hash_of(service: &str, method: &str, route: &str) -> u64 {
@@ -157,6 +178,20 @@ mod tests {
             block.push("s", if i % 2 == 0 { "GET" } else { "PUT" }, "/x", (200, i, None));
         }
         assert_eq!((block.len(), block.endpoints().len()), (1000, 2));
+    }
+
+    #[test]
+    fn what_was_interned_is_found() {
+        let mut block = EventBlock::new();
+        block.reserve(10);
+        assert_eq!(block.find("s", "GET", "/x"), None);
+        for i in 0..1000 {
+            let route = format!("/{i}");
+            assert_eq!(block.intern("s", "GET", &route), i);
+            assert_eq!(block.find("s", "GET", &route), Some(i));
+        }
+        assert_eq!(block.find("s", "PUT", "/1"), None);
+        assert!(block.is_empty());
     }
 
     #[test]

@@ -11,9 +11,7 @@
 //! duration column     a byte: 0 no row has one, 1 all have, 2 a bitmap says which (lowest bit first); then µs…
 //! ```
 
-use std::collections::HashMap;
-use std::hash::Hash;
-
+use rustc_hash::FxHashMap;
 use tally_model::{DURATION_US_MAX, EventBlock, EventRow, RawBlock, RawEndpoint, varint};
 
 use super::pack::{Unpack, push_text, push_times};
@@ -22,13 +20,15 @@ use super::{CodecError, ENTRY_EVENTS_MAX};
 const DURATIONS_NONE: u8 = 0;
 const DURATIONS_ALL: u8 = 1;
 const DURATIONS_SOME: u8 = 2;
-/// Number of valid statuses, 100–599.
+/// Bounds of a status, and how many there are.
+const STATUS_MIN: u16 = 100;
+const STATUS_MAX: u16 = 599;
 const STATUSES_MAX: usize = 500;
 
 pub(super) fn pack(block: &EventBlock) -> Vec<u8> {
     let mut body = Vec::with_capacity(64 + block.endpoints().len() * 48 + block.len() * 8);
     pack_endpoints(&mut body, block);
-    let statuses = distinct(block.rows().iter().map(|row| row.status));
+    let statuses = Statuses::of(block.rows());
     varint::push(&mut body, statuses.order.len() as u64);
     statuses.order.iter().for_each(|status| varint::push(&mut body, u64::from(*status)));
     varint::push(&mut body, block.len() as u64);
@@ -36,27 +36,57 @@ pub(super) fn pack(block: &EventBlock) -> Vec<u8> {
         block.rows().iter().for_each(|row| varint::push(&mut body, u64::from(row.endpoint)));
     }
     if statuses.order.len() > 1 {
-        statuses.indexes.iter().for_each(|index| varint::push(&mut body, *index));
+        block.rows().iter().for_each(|row| varint::push(&mut body, statuses.place(row.status)));
     }
     push_times(&mut body, block.rows().iter().map(|row| row.time_ms));
     pack_durations(&mut body, block.rows());
     body
 }
 
-/// Values in order of first use, and for each occurrence its place among them.
-struct Distinct<T> {
-    order: Vec<T>,
+/// Statuses in order of first use, and the place of each.
+struct Statuses {
+    order: Vec<u16>,
+    /// One more than the place in `order`; 0 for a status that does not occur.
+    places: [u16; STATUSES_MAX],
+}
+
+impl Statuses {
+    fn of(rows: &[EventRow]) -> Self {
+        let mut found = Self { order: Vec::new(), places: [0; STATUSES_MAX] };
+        for row in rows {
+            let place = &mut found.places[Self::slot(row.status)];
+            if *place == 0 {
+                found.order.push(row.status);
+                *place = found.order.len() as u16;
+            }
+        }
+        found
+    }
+
+    /// Place in `order` of a status that occurs.
+    fn place(&self, status: u16) -> u64 {
+        u64::from(self.places[Self::slot(status)]).saturating_sub(1)
+    }
+
+    fn slot(status: u16) -> usize {
+        usize::from(status.clamp(STATUS_MIN, STATUS_MAX) - STATUS_MIN)
+    }
+}
+
+/// Names in order of first use, and for each occurrence its place among them.
+struct Distinct<'a> {
+    order: Vec<&'a str>,
     indexes: Vec<u64>,
 }
 
-fn distinct<T: Eq + Hash + Copy>(values: impl Iterator<Item = T>) -> Distinct<T> {
-    let mut places: HashMap<T, u64> = HashMap::new();
-    let mut found = Distinct { order: Vec::new(), indexes: Vec::with_capacity(values.size_hint().0) };
-    for value in values {
+fn distinct<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Distinct<'a> {
+    let mut places: FxHashMap<&str, u64> = FxHashMap::default();
+    let mut found = Distinct { order: Vec::new(), indexes: Vec::with_capacity(names.len()) };
+    for name in names {
         let next = found.order.len() as u64;
-        let place = *places.entry(value).or_insert(next);
+        let place = *places.entry(name).or_insert(next);
         if place == next {
-            found.order.push(value);
+            found.order.push(name);
         }
         found.indexes.push(place);
     }
@@ -130,7 +160,7 @@ fn name_at<'a>(body: &mut Unpack<'_>, names: &[&'a [u8]]) -> Result<&'a [u8], Co
 fn unpack_statuses(body: &mut Unpack<'_>) -> Result<Vec<u16>, CodecError> {
     let count = body.count_of_bytes(STATUSES_MAX)?;
     let status = |_| match u16::try_from(body.varint()?) {
-        Ok(status @ 100..=599) => Ok(status),
+        Ok(status @ STATUS_MIN..=STATUS_MAX) => Ok(status),
         _ => Err(CodecError("a status is not within 100 to 599")),
     };
     (0..count).map(status).collect()
