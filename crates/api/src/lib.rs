@@ -29,3 +29,7 @@ mod shared_answers;
 // The parse loop, for what counts its instructions; no interface of this crate.
 #[doc(hidden)]
 pub use ingest::block_of;
+// What fuzz/ calls; no interface of this crate.
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub use ingest::hold_equal;

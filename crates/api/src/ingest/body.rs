@@ -22,6 +22,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of an over-long body that are read and thrown away, so that a client which writes before it reads still gets to
 /// see the answer; then the connection is closed.
 const DISCARDED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+/// Most bytes that are set aside for a body because it says how long it is; a longer one grows as it comes.
+const RESERVED_BYTES_MAX: usize = 256 * 1024;
+/// How much longer an unpacked body is taken to be at first: about as much as JSON of events shrinks.
+const UNPACKED_TIMES: usize = 8;
 /// A packed body above this many bytes is unpacked on a thread for blocking work.
 const UNPACK_HERE_BYTES_MAX: usize = 64 * 1024;
 /// Largest window of a zstd frame, as a power of two: 8 MiB, more than a body may be, and what `zstd -19` uses.
@@ -129,11 +133,15 @@ async fn gather(
         }
         held.take(chunk.len())?;
         // The first chunk is mostly the only one, and need not be copied.
-        if body.is_empty() {
-            body = BytesMut::from(chunk);
-        } else {
-            body.extend_from_slice(&chunk);
+        match announced {
+            Some(length) if body.is_empty() && length > chunk.len() => body.reserve(length.min(RESERVED_BYTES_MAX)),
+            _ if body.is_empty() => {
+                body = BytesMut::from(chunk);
+                continue;
+            }
+            _ => {}
         }
+        body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
 }
@@ -162,10 +170,10 @@ fn too_large(bytes_max: usize, how: &str) -> Problem {
 fn unpack(sent: &[u8], encoding: Encoding, bytes_max: usize) -> Result<Bytes, Problem> {
     let unpacked = match encoding {
         Encoding::Identity => return Ok(Bytes::copy_from_slice(sent)),
-        Encoding::Gzip => read_bounded(flate2::read::MultiGzDecoder::new(sent), bytes_max),
+        Encoding::Gzip => read_bounded(flate2::read::MultiGzDecoder::new(sent), sent.len(), bytes_max),
         Encoding::Zstd => zstd::stream::read::Decoder::with_buffer(sent).and_then(|mut decoder| {
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-            read_bounded(decoder, bytes_max)
+            read_bounded(decoder, sent.len(), bytes_max)
         }),
     };
     match unpacked {
@@ -179,8 +187,8 @@ fn unpack(sent: &[u8], encoding: Encoding, bytes_max: usize) -> Result<Bytes, Pr
 }
 
 /// Stops one byte above the limit, however much more would come.
-fn read_bounded(decoder: impl Read, bytes_max: usize) -> std::io::Result<Vec<u8>> {
-    let mut body = Vec::new();
+fn read_bounded(decoder: impl Read, sent_bytes: usize, bytes_max: usize) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(sent_bytes.saturating_mul(UNPACKED_TIMES).min(bytes_max));
     decoder.take(bytes_max as u64 + 1).read_to_end(&mut body)?;
     Ok(body)
 }

@@ -12,12 +12,15 @@ mod raw;
 mod room;
 mod timestamp;
 pub(crate) mod traces;
+mod usual;
 mod verdict;
 mod voter;
 pub(crate) mod votes;
 
 pub(crate) use append::Accepted;
 pub use block::block_of;
+#[cfg(any(test, feature = "fuzz"))]
+pub use parse::equal::hold_equal;
 pub(crate) use raw::Scalar;
 pub(crate) use room::Room;
 pub(crate) use timestamp::parse_ms;

@@ -5,10 +5,15 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use tally_model::{EventBlock, REQUEST_EVENTS_MAX};
+use tally_model::{EventBlock, EventRow, Method, REQUEST_EVENTS_MAX, RouteTemplate, Service};
 
 use crate::ingest::raw::RawEvent;
+use crate::ingest::timestamp::Minute;
+use crate::ingest::usual::{self, Usual};
 use crate::ingest::verdict::{Fault, Rejection, Rejections, Rules, judge};
+
+/// Length of an event as most programs write it, in bytes.
+const EVENT_BYTES_USUAL: usize = 128;
 
 /// How a body is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,30 +60,68 @@ pub(crate) enum BodyError {
 /// # Errors
 /// [`BodyError`], if the body as a whole is not JSON (a bad line of NDJSON costs only itself), or has too many events.
 pub(crate) fn judge_body(text: &str, form: Form, rules: Rules) -> Result<Judged, BodyError> {
+    judge_form(text, form, rules, Paths { lines: judge_lines, document: judge_document })
+}
+
+/// How lines, and how a document, are judged.
+struct Paths {
+    lines: fn(&str, Rules) -> Result<Judged, BodyError>,
+    document: fn(&str, Rules) -> Result<Judged, BodyError>,
+}
+
+fn judge_form(text: &str, form: Form, rules: Rules, by: Paths) -> Result<Judged, BodyError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_ascii().is_empty() {
         return Ok(Judged::default());
     }
     match form {
-        Form::Lines => judge_lines(text, rules),
-        Form::Document => judge_document(text, rules),
-        Form::Unsaid => match judge_document(text, rules) {
-            Err(BodyError::NotJson { hint: SEVERAL_VALUES, .. }) => judge_lines(text, rules),
+        Form::Lines => (by.lines)(text, rules),
+        Form::Document => (by.document)(text, rules),
+        Form::Unsaid => match (by.document)(text, rules) {
+            Err(BodyError::NotJson { hint: SEVERAL_VALUES, .. }) => (by.lines)(text, rules),
             judged => judged,
         },
     }
 }
 
 fn judge_lines(text: &str, rules: Rules) -> Result<Judged, BodyError> {
-    let mut judging = Judging::new(rules);
-    for line in text.split('\n').filter(|line| !line.trim_ascii().is_empty()) {
-        judging.admit_one()?;
-        judging.read(line);
+    let mut judging = Judging::with_room(text, rules);
+    let mut rest = text;
+    while !rest.is_empty() {
+        rest = match judging.usual(rest, after_line) {
+            Some(rest) => rest,
+            None => judging.line(rest)?,
+        };
     }
     Ok(judging.judged)
 }
 
+/// What JSON takes for space, which is less than ASCII does.
+fn skip_space(text: &str) -> &str {
+    text.trim_start_matches([' ', '\n', '\r', '\t'])
+}
+
+/// Nothing, if nothing follows.
+fn after_all(rest: &str) -> Option<&str> {
+    Some(skip_space(rest)).filter(|rest| rest.is_empty())
+}
+
+/// What follows the end of a line; `None` if more stands on it.
+fn after_line(rest: &str) -> Option<&str> {
+    let rest = rest.strip_prefix('\r').unwrap_or(rest);
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('\n') }
+}
+
 fn judge_document(text: &str, rules: Rules) -> Result<Judged, BodyError> {
+    let mut judging = Judging::with_room(text, rules);
+    match judging.document(text) {
+        Some(()) => Ok(judging.judged),
+        None => judge_document_whole(text, rules),
+    }
+}
+
+/// Judges a document by serde_json alone.
+fn judge_document_whole(text: &str, rules: Rules) -> Result<Judged, BodyError> {
     let mut judging = Judging::new(rules);
     let found = read_document(text, Events { judging: &mut judging, one_by_one: false });
     let first = match found {
@@ -124,17 +167,87 @@ struct Judging {
     judged: Judged,
     index: usize,
     too_many: bool,
+    minute: Minute,
 }
 
 impl Judging {
     fn new(rules: Rules) -> Self {
-        Self { rules, judged: Judged::default(), index: 0, too_many: false }
+        Self { rules, judged: Judged::default(), index: 0, too_many: false, minute: Minute::default() }
+    }
+
+    /// With room for the events that a text of this length may have, so that little is copied while they become more.
+    fn with_room(text: &str, rules: Rules) -> Self {
+        let mut judging = Self::new(rules);
+        judging.judged.accepted.reserve((text.len() / EVENT_BYTES_USUAL).min(REQUEST_EVENTS_MAX));
+        judging
     }
 
     /// Makes room for one more event.
     fn admit_one(&mut self) -> Result<(), BodyError> {
         self.too_many = self.index >= REQUEST_EVENTS_MAX;
         if self.too_many { Err(BodyError::TooMany) } else { Ok(()) }
+    }
+
+    /// Accepts the event at the front of `text` if it is in the usual form, may be counted, and is followed as it should be.
+    /// What comes then; `None`, and nothing done, where it is another path's to judge.
+    fn usual<'a>(&mut self, text: &'a str, after: impl FnOnce(&'a str) -> Option<&'a str>) -> Option<&'a str> {
+        let (event, length) = usual::read(text, &mut self.minute)?;
+        let rest = after(text.get(length..)?)?;
+        self.admit_one().ok()?;
+        let time_ms = event.time_ms.map_or(Some(self.rules.received_ms), |time_ms| self.rules.admit(time_ms).ok())?;
+        let Usual { service, method, route, status, duration_us, .. } = event;
+        let endpoint = self.endpoint(service, method, route)?;
+        let row = EventRow { endpoint, status, time_ms, duration_us };
+        self.index += usize::from(self.judged.accepted.push_row(row));
+        Some(rest)
+    }
+
+    /// The endpoint's place in the dictionary. A name is checked when it is new there.
+    fn endpoint(&mut self, service: &str, method: &str, route: &str) -> Option<u32> {
+        let block = &mut self.judged.accepted;
+        block.find(service, method, route).or_else(|| {
+            let (service, method) = (Service::parse(service).ok()?, Method::parse(method).ok()?);
+            let route = RouteTemplate::parse(route).ok()?;
+            Some(block.intern(service.as_str(), method.as_str(), route.as_str()))
+        })
+    }
+
+    /// Judges the line at the front of `text`, unless it is blank; what comes behind it.
+    fn line<'a>(&mut self, text: &'a str) -> Result<&'a str, BodyError> {
+        let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
+        if !line.trim_ascii().is_empty() {
+            self.admit_one()?;
+            self.read(line);
+        }
+        Ok(rest)
+    }
+
+    /// Judges a document in the usual form: an event or an array of them. `None` where serde_json must say what is wrong
+    /// with it, or that nothing is.
+    fn document(&mut self, text: &str) -> Option<()> {
+        let text = skip_space(text);
+        let Some(mut rest) = text.strip_prefix('[') else {
+            return self.usual(text, after_all).map(|_| ());
+        };
+        loop {
+            rest = skip_space(self.element(skip_space(rest))?);
+            match rest.split_at_checked(1)? {
+                (",", more) => rest = more,
+                ("]", end) => return after_all(end).map(|_| ()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Judges the element at the front of `text`; what comes behind it, `None` where it is not JSON.
+    fn element<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+        if let Some(rest) = self.usual(text, Some) {
+            return Some(rest);
+        }
+        self.admit_one().ok()?;
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<RawEvent<'_>>();
+        self.judge(&values.next()?.ok()?);
+        text.get(values.byte_offset()..)
     }
 
     /// Reads one event from its own text.
@@ -214,117 +327,7 @@ impl<'de> DeserializeSeed<'de> for Event<'_> {
     }
 }
 
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod equal;
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const RULES: Rules = Rules { received_ms: 1_773_145_296_789, keep_days: 731 };
-    const GOOD: &str = r#"{"service":"a","method":"GET","route":"/","status":200}"#;
-
-    /// Indexes of the rejected events, and how many are accepted.
-    fn judged(text: &str, form: Form) -> Result<(Vec<usize>, usize), BodyError> {
-        let judged = judge_body(text, form, RULES)?;
-        Ok((judged.rejections.shown().iter().map(|r| r.index).collect(), judged.accepted.len()))
-    }
-
-    #[test]
-    fn one_bad_event_never_costs_the_others() {
-        let bad = ["7", "{}", r#"{"service":1e999}"#, r#"{"service":"\ud800"}"#, "[[[]]]", r#"{"a":1,"a":2}"#];
-        for bad in bad {
-            let array = format!("[{GOOD},{bad},{GOOD}]");
-            assert_eq!(judged(&array, Form::Document), Ok((vec![1], 2)), "{bad}");
-            assert_eq!(judged(&array, Form::Unsaid), Ok((vec![1], 2)), "{bad}");
-            assert_eq!(judged(&format!("{GOOD}\r\n{bad}\n\n{GOOD}"), Form::Lines), Ok((vec![1], 2)), "{bad}");
-        }
-        assert_eq!(judged(&format!("{GOOD}\n{{\"a\":\n{GOOD}\n"), Form::Lines), Ok((vec![1], 2)));
-        assert_eq!(judged(&format!("[{GOOD}]\n{GOOD}"), Form::Lines), Ok((vec![0], 1)));
-    }
-
-    #[test]
-    fn forms() {
-        assert_eq!(judged(GOOD, Form::Document), Ok((vec![], 1)));
-        assert_eq!(judged(GOOD, Form::Lines), Ok((vec![], 1)));
-        assert_eq!(judged(&format!(" \n[{GOOD}]"), Form::Unsaid), Ok((vec![], 1)));
-        assert_eq!(judged(&format!("{GOOD}\n{GOOD}"), Form::Unsaid), Ok((vec![], 2)));
-        assert_eq!(judged(&format!("\u{feff}{GOOD}"), Form::Unsaid), Ok((vec![], 1)));
-        for empty in ["", " \n\t", "[]"] {
-            assert_eq!(judged(empty, Form::Unsaid), Ok((vec![], 0)), "{empty:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_json_names_the_place() {
-        let cases = [("{\"a\":\n nope}", 2, 3), ("[{},", 1, 4), ("[NaN]", 1, 2), ("[1,]", 1, 4), ("{\"a\":01}", 1, 7)];
-        for (text, at_line, at_column) in cases {
-            match judge_body(text, Form::Document, RULES) {
-                Err(BodyError::NotJson { line, column, .. }) => {
-                    assert_eq!((line, column), (at_line, at_column), "{text}")
-                }
-                other => panic!("{text}: {other:?}"),
-            }
-        }
-        let several = judge_body(&format!("{GOOD}\n{GOOD}"), Form::Document, RULES).unwrap_err();
-        assert!(several.to_string().contains("application/x-ndjson"), "{several}");
-    }
-
-    #[test]
-    fn too_many_and_too_deep() {
-        let many = vec![GOOD; REQUEST_EVENTS_MAX];
-        assert_eq!(judged(&many.join("\n"), Form::Lines).unwrap().1, REQUEST_EVENTS_MAX);
-        assert_eq!(judged(&format!("[{}]", many.join(",")), Form::Document).unwrap().1, REQUEST_EVENTS_MAX);
-        assert_eq!(judged(&format!("{GOOD}\n{}", many.join("\n")), Form::Lines), Err(BodyError::TooMany));
-        assert_eq!(judged(&format!("[1,{}]", many.join(",")), Form::Document), Err(BodyError::TooMany));
-        let deep = format!("[{}{},{GOOD}]", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(judged(&deep, Form::Document), Ok((vec![0], 1)));
-    }
-
-    /// A piece of JSON, good or bad.
-    fn piece() -> impl Strategy<Value = String> {
-        let good = [
-            "{",
-            "}",
-            "[",
-            "]",
-            ":",
-            ",",
-            "\"service\"",
-            "\"status\"",
-            "200",
-            "null",
-            " ",
-            GOOD,
-            "\"\\ud800\"",
-            "1e999",
-        ];
-        prop_oneof![4 => prop::sample::select(good.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,5}"]
-    }
-
-    proptest! {
-        #[test]
-        fn no_line_is_lost_and_nothing_panics(lines in prop::collection::vec(prop::collection::vec(piece(), 0..8), 0..8)) {
-            let lines: Vec<String> = lines.iter().map(|pieces| pieces.concat()).collect();
-            let text = lines.join("\n");
-            let judged = judge_body(&text, Form::Lines, RULES).unwrap();
-            let expected = lines.iter().filter(|line| !line.trim_ascii().is_empty()).count();
-            prop_assert_eq!(judged.accepted.len() + judged.rejections.count(), expected);
-            for form in [Form::Document, Form::Unsaid] {
-                let _ = judge_body(&text, form, RULES);
-            }
-        }
-
-        #[test]
-        fn an_array_is_judged_like_its_lines(events in prop::collection::vec(prop::sample::select(
-            vec![GOOD, "{}", "7", "\"\\ud800\"", "{\"status\":1e999}", "[[]]", "{\"service\":\"\",\"service\":1}"]), 0..20)) {
-            let of_array = judged(&format!("[{}]", events.join(",")), Form::Document);
-            prop_assert_eq!(of_array, judged(&events.join("\n"), Form::Lines));
-        }
-    }
-
-    #[test]
-    fn rejections_are_counted_whole_and_shown_in_part() {
-        let judged = judge_body(&"{}\n".repeat(1_000), Form::Lines, RULES).unwrap();
-        assert_eq!((judged.rejections.count(), judged.rejections.shown().len()), (1_000, 100));
-    }
-}
+mod tests;

@@ -2,25 +2,56 @@
 
 use jiff::civil::Date;
 
+/// Length of `YYYY-MM-DDTHH:MM`.
+const MINUTE_BYTES: usize = 16;
+
 /// Milliseconds since the Unix epoch of `text`, which must be `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH:MM)` with a day
 /// that exists; `t` and `z` may be small, a leap second counts as the second before it, digits below a millisecond are
 /// cut. `None` if it is anything else.
 #[must_use]
 pub(crate) fn parse_ms(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
-    let (head, rest) = bytes.split_at_checked(19)?;
-    let punctuated = head[4] == b'-' && head[7] == b'-' && matches!(head[10], b'T' | b't') && head[13] == b':';
-    if !punctuated || head[16] != b':' {
+    Minute::default().parse_ms(text)
+}
+
+/// A reader that remembers the minute it read last: events that are sent together mostly share one, and its calendar need
+/// then not be worked out again.
+#[derive(Debug, Default)]
+pub(crate) struct Minute {
+    /// As it was written, and when it began in seconds since the Unix epoch.
+    last: Option<([u8; MINUTE_BYTES], i64)>,
+}
+
+impl Minute {
+    /// As [`parse_ms`].
+    pub(crate) fn parse_ms(&mut self, text: &str) -> Option<i64> {
+        let (minute, rest) = text.as_bytes().split_first_chunk::<MINUTE_BYTES>()?;
+        let start_s = match self.last {
+            Some((last, start_s)) if last == *minute => start_s,
+            _ => minute_s(minute)?,
+        };
+        self.last = Some((*minute, start_s));
+        let ([b':', tens, ones], rest) = rest.split_first_chunk::<3>()? else { return None };
+        let second = number(&[*tens, *ones])?;
+        if second > 60 {
+            return None;
+        }
+        let (fraction_ms, zone) = fraction(rest)?;
+        Some((start_s + second.min(59) - offset_s(zone)?) * 1_000 + fraction_ms)
+    }
+}
+
+/// Seconds since the Unix epoch of `YYYY-MM-DDTHH:MM` in UTC.
+fn minute_s(text: &[u8; MINUTE_BYTES]) -> Option<i64> {
+    let punctuated = text[4] == b'-' && text[7] == b'-' && matches!(text[10], b'T' | b't') && text[13] == b':';
+    if !punctuated {
         return None;
     }
-    let (year, month, day) = (number(&head[..4])?, number(&head[5..7])?, number(&head[8..10])?);
-    let (hour, minute, second) = (number(&head[11..13])?, number(&head[14..16])?, number(&head[17..19])?);
-    if hour > 23 || minute > 59 || second > 60 {
+    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..10])?);
+    let (hour, minute) = (number(&text[11..13])?, number(&text[14..16])?);
+    if hour > 23 || minute > 59 {
         return None;
     }
-    let (fraction_ms, zone) = fraction(rest)?;
-    let seconds = days(year, month, day)? * 86_400 + hour * 3_600 + minute * 60 + second.min(59) - offset_s(zone)?;
-    Some(seconds * 1_000 + fraction_ms)
+    Some(days(year, month, day)? * 86_400 + hour * 3_600 + minute * 60)
 }
 
 /// Days from 1970-01-01 to a day, if the calendar has it (Howard Hinnant, "chrono-compatible low-level date algorithms").
