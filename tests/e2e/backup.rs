@@ -30,7 +30,7 @@ async fn count_some(system: &System, service: &str) {
 async fn figures(system: &System) -> Figures {
     let sql = "SELECT sum(requests), sum(timed), sum(duration_sum_us), (SELECT count(*) FROM vote_event), \
                (SELECT votes FROM poll_option WHERE poll = 'default' AND option = 'cats'), \
-               (SELECT sum(counted) FROM shard_position) FROM endpoint_minute";
+               (SELECT sum(counted) FROM shard_position) FROM endpoint_minutes";
     (system.requests().await, system.postgres.psql("tally", sql).await.unwrap())
 }
 

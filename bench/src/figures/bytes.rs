@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tally_servers::AppendFsync;
+use tally_store::{Keep, SealPlace};
 use tokio::time::sleep;
 
 use super::apply::{DURATIONS, ENDPOINTS, busy};
@@ -19,8 +20,9 @@ use crate::table::{Row, Target};
 const SETTLE: Duration = Duration::from_secs(1);
 /// Nothing is trimmed while bytes are counted.
 const RETENTION: (&str, &str) = ("TALLY_RETENTION_BYTES", "8589934592");
-/// Minutes that are counted, each in so many calls, as a consumer would that commits while the minute lasts.
-const MINUTES: i64 = 100;
+/// Minutes that are counted, hours of a day that is over, each in so many calls, as a consumer would that commits while the
+/// minute lasts.
+const MINUTES: i64 = 120;
 const CALLS_PER_MINUTE: u32 = 5;
 /// Seconds of load: memory needs fewer than rates do.
 const SECONDS: u64 = 2;
@@ -69,14 +71,14 @@ async fn of_redis(system: &System, bodies: &Bodies) -> Result<Sample, Error> {
     Ok(Sample::from([("bytes", (system.redis_bytes().await? - bytes_before) / events), ("events", events)]))
 }
 
-/// What the product leaves: minutes counted in several calls, rolled up, their grown sketches merged, and vacuumed.
+/// What the product leaves of minutes: counted in several calls, rolled up, their grown sketches merged, sealed, and vacuumed.
 async fn of_postgres() -> Result<f64, Error> {
     let database = Database::start().await?;
-    let (mut log, now) = (Log::new(), now_s() as i64 / 60 * 60);
+    let (mut log, midnight) = (Log::new(), (now_s() as i64 / 86_400 - 1) * 86_400);
     for minute in 1..=MINUTES {
         let part = DURATIONS.end / CALLS_PER_MINUTE;
         for call in 0..CALLS_PER_MINUTE {
-            database.apply(&log.next(busy(now - 60 * minute, part * call..part * (call + 1)))).await?;
+            database.apply(&log.next(busy(midnight - 60 * minute, part * call..part * (call + 1)))).await?;
         }
     }
     loop {
@@ -86,9 +88,24 @@ async fn of_postgres() -> Result<f64, Error> {
             break;
         }
     }
+    let (mut place, mut sealed) = (SealPlace::default(), 0);
+    loop {
+        let done = database.store.seal(&mut place).await?;
+        sealed += done.minutes;
+        if !done.more {
+            break;
+        }
+    }
+    if sealed != (MINUTES * ENDPOINTS as i64) as u64 {
+        return Error::wrong(format!("{sealed} endpoint-minutes sealed"));
+    }
     database.sql.batch_execute("VACUUM ANALYZE").await?;
-    let sizes = "SELECT count(*), (SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree('endpoint_minute')) \
-                 FROM endpoint_minute";
+    // As every five minutes: drops the day's partition of rows, in which nothing is left but its indexes.
+    database.store.maintain(&Keep::default()).await?;
+    // All tables and indexes that hold minutes of endpoints, those of the days ahead with nothing in them included.
+    let sizes = "SELECT count(*), (SELECT sum(pg_total_relation_size(relid))::bigint FROM \
+                     (SELECT relid FROM pg_partition_tree('endpoint_minute') UNION ALL \
+                      SELECT relid FROM pg_partition_tree('minute_block')) AS tables) FROM endpoint_minutes";
     let row = database.sql.query_one(sizes, &[]).await?;
     let (rows, bytes): (i64, i64) = (row.get(0), row.get(1));
     if rows != MINUTES * ENDPOINTS as i64 {

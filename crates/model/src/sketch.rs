@@ -198,19 +198,27 @@ impl SketchSum {
         let mut at = 0;
         while at < bytes.len() {
             let pairs = number(bytes, &mut at)?;
-            let mut bin = 0_u64;
+            let mut bin = 0_usize;
             for pair in 0..pairs {
                 let bin_at = at;
-                bin = bin.saturating_add(number(bytes, &mut at)?);
-                let count = number(bytes, &mut at)?;
-                let i = usize::try_from(bin).unwrap_or(BINS);
-                let slot = self.counts.get_mut(i).ok_or(SketchError { at: bin_at })?;
+                let (delta, count) = match bytes.get(at..at + 2) {
+                    // Most are of one byte each.
+                    Some(&[delta, count]) if (delta | count) < 0x80 => {
+                        at += 2;
+                        (usize::from(delta), u64::from(count))
+                    }
+                    _ => (usize::try_from(number(bytes, &mut at)?).unwrap_or(BINS), number(bytes, &mut at)?),
+                };
+                bin = bin.saturating_add(delta);
+                let slot = self.counts.get_mut(bin).ok_or(SketchError { at: bin_at })?;
                 *slot = slot.saturating_add(count);
                 // Bins ascend within a run.
                 if pair == 0 {
-                    self.first = self.first.min(i);
+                    self.first = self.first.min(bin);
                 }
-                self.end = self.end.max(i + 1);
+            }
+            if pairs > 0 {
+                self.end = self.end.max(bin + 1);
             }
         }
         Ok(())

@@ -31,14 +31,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT top_63_bits(convert_to(service, 'UTF8'))
 $$;
 
--- The partition of a level that holds a time: days of minutes, months of hours, years of days, all of UTC.
+-- The partition of a level that holds a time: days of minutes and of their blocks, months of hours, years of days, all of UTC.
 CREATE OR REPLACE FUNCTION partition_of(level text, at timestamptz, OUT name text, OUT lower timestamptz, OUT upper timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT 'endpoint_' || level || '_' || to_char(first AT TIME ZONE 'UTC', digits), first,
-           (first AT TIME ZONE 'UTC' + step) AT TIME ZONE 'UTC'
-    FROM (SELECT CASE level WHEN 'minute' THEN 'YYYYMMDD' WHEN 'hour' THEN 'YYYYMM' WHEN 'day' THEN 'YYYY' END AS digits,
-                 CASE level WHEN 'minute' THEN interval '1 day' WHEN 'hour' THEN interval '1 month'
-                            WHEN 'day' THEN interval '1 year' END AS step,
-                 date_trunc(CASE level WHEN 'minute' THEN 'day' WHEN 'hour' THEN 'month' WHEN 'day' THEN 'year' END,
-                            at, 'UTC') AS first) AS unit
+    SELECT CASE level WHEN 'block' THEN 'minute_block_' ELSE 'endpoint_' || level || '_' END
+           || to_char(first AT TIME ZONE 'UTC', digits), first, (first AT TIME ZONE 'UTC' + step) AT TIME ZONE 'UTC'
+    FROM (SELECT CASE level WHEN 'hour' THEN 'YYYYMM' WHEN 'day' THEN 'YYYY' ELSE 'YYYYMMDD' END AS digits,
+                 CASE level WHEN 'hour' THEN interval '1 month' WHEN 'day' THEN interval '1 year'
+                            ELSE interval '1 day' END AS step,
+                 date_trunc(CASE level WHEN 'hour' THEN 'month' WHEN 'day' THEN 'year' ELSE 'day' END, at, 'UTC') AS first)
+         AS unit
 $$;

@@ -1,7 +1,12 @@
 -- Partitions: made ahead, or when an apply misses one; dropped when the floor has passed them.
--- Advisory locks of Tally have the class 1413565516 ("TALL"): 1 migrations, 2 retention, 3 making partitions. Whoever writes
+-- Advisory locks of Tally have the class 1413565516 ("TALL"): 1 migrations, 2 retention, 3 making partitions, 4 sealing. Whoever writes
 -- rollups shares 3 from its start: between the commit of a new partition and the word of it to the other backends,
 -- to_regclass sees the table there while INSERT still misses it (SQLSTATE 23514).
+
+-- From when on each level is kept, minutes in rows or in blocks. What retention_floor says of minutes is where their rows begin:
+-- programs that do not know of blocks read no minute before it, and find it in the hours.
+CREATE OR REPLACE VIEW kept_from AS
+    SELECT level, CASE level WHEN 'minute' THEN (SELECT at FROM minute_floor) ELSE at END AS at FROM retention_floor;
 
 -- Makes the partition of a level that holds a time; false if it was there. CREATE and ATTACH, never PARTITION OF: that
 -- waits for an open dump, and then every insert waits for it.
@@ -9,25 +14,29 @@ CREATE OR REPLACE FUNCTION make_partition_v1(p_level text, p_start_s bigint) RET
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     part record;
-    ahead constant interval := CASE p_level WHEN 'minute' THEN interval '7 days' WHEN 'hour' THEN interval '62 days'
-                                            ELSE interval '732 days' END;
+    ahead constant interval := CASE p_level WHEN 'hour' THEN interval '62 days' WHEN 'day' THEN interval '732 days'
+                                            ELSE interval '7 days' END;
+    parent constant text := CASE p_level WHEN 'block' THEN 'minute_block' ELSE 'endpoint_' || p_level END;
 BEGIN
-    IF p_level NOT IN ('minute', 'hour', 'day') THEN
+    IF p_level NOT IN ('minute', 'block', 'hour', 'day') THEN
         RAISE EXCEPTION 'no partitions at level %', p_level USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO part FROM partition_of(p_level, to_timestamp(p_start_s));
     IF part.lower > tally_now() + ahead OR part.lower < timestamptz '1970-01-01 00:00:00Z' THEN
         RAISE EXCEPTION 'no % partition is made for %', p_level, part.lower USING ERRCODE = 'datetime_field_overflow';
     END IF;
-    PERFORM pg_advisory_xact_lock(1413565516, 3);
-    -- Not to_regclass: a backend's cache may still say that the table of another, who had the lock before us, is missing.
+    -- Before the lock, for which everybody who writes would wait, and in it. Not to_regclass: a backend's cache may still say that
+    -- the table of another, who had the lock before us, is missing.
     IF EXISTS (SELECT FROM pg_class WHERE relname = part.name AND relnamespace = 'public'::regnamespace) THEN
         RETURN false;
     END IF;
-    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING STORAGE) WITH (fillfactor = 50)',
-                   part.name, 'endpoint_' || p_level);
-    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
-                   'endpoint_' || p_level, part.name, part.lower, part.upper);
+    PERFORM pg_advisory_xact_lock(1413565516, 3);
+    IF EXISTS (SELECT FROM pg_class WHERE relname = part.name AND relnamespace = 'public'::regnamespace) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING STORAGE) WITH (fillfactor = %s)',
+                   part.name, parent, CASE p_level WHEN 'block' THEN 100 ELSE 50 END);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, part.name, part.lower, part.upper);
     RETURN true;
 END
 $$;
@@ -48,10 +57,11 @@ LANGUAGE sql VOLATILE AS $$
     ORDER BY 1, 2 LIMIT 1
 $$;
 
--- Drops the oldest partition that lies below its level's floor; its name, or null when there is none. It waits for nobody:
+-- Drops the oldest partition that lies below its level's floor, of minutes also that of their blocks; its name, or null when
+-- there is none. It waits for nobody:
 -- whoever reads or dumps the table goes first (SQLSTATE 55P03), and the next call tries again.
 CREATE OR REPLACE FUNCTION drop_partition_v1(p_level text) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER 
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$
 DECLARE
     victim text;
@@ -59,10 +69,12 @@ BEGIN
     SELECT c.relname INTO victim
     FROM pg_inherits i
     JOIN pg_class c ON c.oid = i.inhrelid
-    JOIN retention_floor f ON f.level = p_level
-    CROSS JOIN LATERAL partition_of(p_level, to_timestamp(
+    JOIN kept_from f ON f.level = p_level
+    JOIN unnest(ARRAY[p_level, CASE p_level WHEN 'minute' THEN 'block' END]) AS kind
+        ON i.inhparent = CASE kind WHEN 'block' THEN 'minute_block' ELSE 'endpoint_' || kind END::regclass
+    CROSS JOIN LATERAL partition_of(kind, to_timestamp(
         rpad(substring(c.relname FROM '\d+$'), 8, '0101'), 'YYYYMMDD')) AS part
-    WHERE i.inhparent = format('endpoint_%s', p_level)::regclass AND c.relname = part.name AND part.upper <= f.at
+    WHERE c.relname = part.name AND part.upper <= f.at
     ORDER BY c.relname LIMIT 1;
     IF victim IS NOT NULL THEN
         EXECUTE format('DROP TABLE %I', victim);

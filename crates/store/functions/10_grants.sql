@@ -4,7 +4,7 @@
 --   tally_consumer  counts
 --   tally_api       reads what it answers with, makes polls, and asks for redrives; it never sees a voter, only the masked audit
 --   tally_grafana   reads figures: no payload, no voter
--- Functions run with the rights of their caller, so these rows bound them too; the two that make and drop tables are the
+-- Functions run with the rights of their caller, so these rows bound them too; those that make and drop tables are the
 -- owner's, and theirs is the one right that is taken from PUBLIC.
 
 REVOKE ALL ON FUNCTION make_partition_v1(text, bigint), drop_partition_v1(text) FROM PUBLIC;
@@ -27,23 +27,24 @@ BEGIN
         SELECT g.who, g.what, t.name
         FROM (VALUES
             -- Locking a row FOR UPDATE takes the right to update some column: hence poll and setting.
-            ('tally_consumer', 'SELECT', 'layout backup_barrier retention_floor'),
+            ('tally_consumer', 'SELECT', 'layout backup_barrier retention_floor minute_floor kept_from'),
             ('tally_consumer', 'SELECT, UPDATE (one)', 'setting'),
             ('tally_consumer', 'SELECT, UPDATE', 'shard_position shard_lease'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE, DELETE', 'consumer redrive'),
             ('tally_consumer', 'SELECT, INSERT', 'log_event endpoint'),
             ('tally_consumer', 'SELECT, INSERT, DELETE', 'dead_letter position_history request_ledger'),
             ('tally_consumer', 'UPDATE (released_at), DELETE', 'backup_barrier'),
-            ('tally_consumer', 'UPDATE (at)', 'retention_floor'),
+            ('tally_consumer', 'UPDATE (at)', 'retention_floor minute_floor'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE', 'service folded_route'),
-            ('tally_consumer', 'SELECT, INSERT, UPDATE', 'endpoint_minute endpoint_hour endpoint_day endpoint_month'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE', 'endpoint_hour endpoint_day endpoint_month minute_block'),
+            ('tally_consumer', 'SELECT, INSERT, UPDATE, DELETE', 'endpoint_minute'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE, DELETE', 'service_minute service_hour service_day service_month'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE (name)', 'poll'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE (votes)', 'poll_option'),
             ('tally_consumer', 'SELECT, INSERT, UPDATE (option, at)', 'vote'),
             ('tally_consumer', 'INSERT', 'vote_event'),
-            ('tally_api', 'SELECT', 'layout shard_position retention_floor dead_letter folded_route'),
-            ('tally_api', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month'),
+            ('tally_api', 'SELECT', 'layout shard_position retention_floor kept_from dead_letter folded_route'),
+            ('tally_api', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month minute_block'),
             ('tally_api', 'SELECT', 'setting shard_lease consumer'),
             ('tally_api', 'SELECT, INSERT (reason, asked, through)', 'redrive'),
             ('tally_api', 'SELECT', 'service service_minute service_hour service_day service_month'),
@@ -53,6 +54,7 @@ BEGIN
              (SELECT 'poll' FROM pg_attribute WHERE attrelid = to_regclass('poll') AND attname = 'title')),
             ('tally_api', 'SELECT', 'vote_audit'),
             ('tally_grafana', 'SELECT', 'endpoint endpoint_minute endpoint_hour endpoint_day endpoint_month'),
+            ('tally_grafana', 'SELECT', 'minute_block endpoint_minutes'),
             ('tally_grafana', 'SELECT', 'service service_minute service_hour service_day service_month'),
             ('tally_grafana', 'SELECT', 'endpoint_minute_figures endpoint_hour_figures endpoint_day_figures endpoint_month_figures'),
             ('tally_grafana', 'SELECT', 'shard_position log_event folded_route poll poll_option'),
@@ -66,6 +68,12 @@ BEGIN
     END LOOP;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tally_consumer') THEN
         GRANT EXECUTE ON FUNCTION make_partition_v1(text, bigint), drop_partition_v1(text) TO tally_consumer;
+    END IF;
+    IF to_regprocedure('drop_sealed_v1()') IS NOT NULL THEN  -- not in dumps of older schemas
+        REVOKE ALL ON FUNCTION drop_sealed_v1() FROM PUBLIC;
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tally_consumer') THEN
+            GRANT EXECUTE ON FUNCTION drop_sealed_v1() TO tally_consumer;
+        END IF;
     END IF;
 END
 $$;

@@ -30,5 +30,8 @@ BEGIN
     IF to_regclass('service_month') IS NOT NULL THEN  -- not in dumps of older schemas
         ANALYZE service_minute, service_hour, service_day, service_month;
     END IF;
+    IF to_regclass('minute_block') IS NOT NULL THEN
+        ANALYZE minute_block;
+    END IF;
 END
 $$;

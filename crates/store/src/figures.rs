@@ -1,6 +1,6 @@
 //! Rows of a rollup, added up.
 
-use tally_model::{EndpointId, EndpointName, Level, Sketch, SketchSum};
+use tally_model::{BlockMinute, EndpointId, EndpointName, Level, Sketch, SketchError, SketchSum, Window};
 use tokio_postgres::Row;
 
 use crate::Error;
@@ -9,7 +9,7 @@ use crate::Error;
 pub(crate) const COUNTS: &str = "requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx, timed, duration_sum_us, \
     duration_min_us, duration_max_us";
 /// How many these are; a sketch comes behind them.
-const COUNTS_LEN: usize = 10;
+pub(crate) const COUNTS_LEN: usize = 10;
 /// The same, added up.
 pub(crate) const COUNT_SUMS: &str = "sum(requests)::bigint AS requests, sum(status_1xx)::bigint AS status_1xx, \
     sum(status_2xx)::bigint AS status_2xx, sum(status_3xx)::bigint AS status_3xx, sum(status_4xx)::bigint AS status_4xx, \
@@ -39,6 +39,12 @@ pub struct Figures {
 impl Figures {
     /// Adds what `other` counted.
     pub fn add(&mut self, other: &Self) {
+        self.add_counts(other);
+        self.sketch.merge(&other.sketch);
+    }
+
+    /// The same but for the distribution.
+    pub(crate) fn add_counts(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
         (0..5).for_each(|i| self.status[i] = self.status[i].saturating_add(other.status[i]));
         self.timed = self.timed.saturating_add(other.timed);
@@ -49,7 +55,20 @@ impl Figures {
         };
         self.duration_min_us = both(self.duration_min_us, other.duration_min_us, u64::min);
         self.duration_max_us = both(self.duration_max_us, other.duration_max_us, u64::max);
-        self.sketch.merge(&other.sketch);
+    }
+
+    /// Counts of a minute, without its distribution.
+    pub(crate) fn of_minute(minute: &BlockMinute<'_>) -> Self {
+        let us = |us: u64| Some(us).filter(|_| minute.timed > 0);
+        Self {
+            requests: minute.requests,
+            status: minute.status,
+            timed: minute.timed,
+            duration_sum_us: minute.duration_sum_us,
+            duration_min_us: us(minute.duration_min_us),
+            duration_max_us: us(minute.duration_max_us),
+            sketch: Sketch::new(),
+        }
     }
 
     /// Reads a row that ends with [`COUNTS`] and a sketch. `bins` adds up the sketch, and is of nothing before and after.
@@ -61,16 +80,20 @@ impl Figures {
     ) -> Result<Self, Error> {
         let fail = |source| Error::Database { statement, source };
         let first = row.len().saturating_sub(COUNTS_LEN + 1);
-        let count = |i| row.try_get::<_, Option<i64>>(first + i).map_err(fail);
-        let counts = (0..COUNTS_LEN).map(count).collect::<Result<Vec<_>, _>>()?;
+        let figures = Self::counts(statement, row, first)?;
         let added = bins.add(row.try_get(first + COUNTS_LEN).map_err(fail)?);
         added.map_err(|source| Error::Sketch { level: level.name(), whose: whose(), source })?;
-        Self::of_counts(statement, &counts, bins.take())
+        Ok(Self { sketch: bins.take(), ..figures })
     }
 
-    /// Figures from [`COUNTS`] in their order.
-    pub(crate) fn of_counts(statement: &'static str, counts: &[Option<i64>], sketch: Sketch) -> Result<Self, Error> {
-        let duration = |i: usize| counts.get(i).copied().flatten().and_then(|us| u64::try_from(us).ok());
+    /// Reads [`COUNTS`], which begin at column `first`.
+    pub(crate) fn counts(statement: &'static str, row: &Row, first: usize) -> Result<Self, Error> {
+        let mut counts = [None; COUNTS_LEN];
+        for (i, count) in counts.iter_mut().enumerate() {
+            *count =
+                row.try_get::<_, Option<i64>>(first + i).map_err(|source| Error::Database { statement, source })?;
+        }
+        let duration = |i: usize| counts[i].and_then(|us| u64::try_from(us).ok());
         let amount = |i: usize| {
             let answer = || format!("counts {counts:?}");
             duration(i).ok_or_else(|| Error::Answer { statement, answer: answer() })
@@ -82,9 +105,25 @@ impl Figures {
             duration_sum_us: amount(7)?,
             duration_min_us: duration(8),
             duration_max_us: duration(9),
-            sketch,
+            sketch: Sketch::new(),
         })
     }
+}
+
+/// The minutes of a block of the hour from `hour_s` on that lie in the window, each with its start.
+pub(crate) fn minutes_of(
+    block: &[u8],
+    hour_s: i64,
+    window: Window,
+) -> impl Iterator<Item = Result<(i64, BlockMinute<'_>), SketchError>> {
+    let within = move |minute: BlockMinute<'_>| {
+        let start_s = hour_s + 60 * i64::from(minute.minute);
+        (window.from_s..window.to_s).contains(&start_s).then_some(start_s)
+    };
+    BlockMinute::all(block).filter_map(move |minute| match minute {
+        Ok(minute) => within(minute).map(|start_s| Ok((start_s, minute))),
+        Err(error) => Some(Err(error)),
+    })
 }
 
 /// The figures of one endpoint.

@@ -16,6 +16,7 @@ mod position;
 
 mod retention;
 mod roll_up;
+mod seal;
 mod sketches;
 mod trim;
 
@@ -51,5 +52,6 @@ pub use reads::EndpointQuery;
 pub use redrive::{Redrive, RedriveWork, Redriven};
 pub use retention::{Floors, Keep, Maintained};
 pub use roll_up::RolledUp;
+pub use seal::{SealPlace, Sealed};
 pub use sketches::{GrownSketch, Whose};
 pub use store::Store;

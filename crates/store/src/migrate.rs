@@ -13,7 +13,7 @@ mod embedded {
 
 /// The stored functions, views and grants, in the order they need each other. Whoever changes one adds a migration (an
 /// empty one, if no table changes), so that an older program does not put the old text back.
-const FUNCTIONS: [&str; 11] = [
+const FUNCTIONS: [&str; 12] = [
     include_str!("../functions/01_arithmetic.sql"),
     include_str!("../functions/02_sketch.sql"),
     include_str!("../functions/03_partition.sql"),
@@ -23,6 +23,7 @@ const FUNCTIONS: [&str; 11] = [
     include_str!("../functions/07_apply.sql"),
     include_str!("../functions/07_redrive.sql"),
     include_str!("../functions/08_housekeeping.sql"),
+    include_str!("../functions/08_seal.sql"),
     include_str!("../functions/09_views.sql"),
     GRANTS,
 ];

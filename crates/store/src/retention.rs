@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tally_model::Level;
+use tokio_postgres::types::ToSql;
 
 use crate::apply::level_named;
 use crate::store::{amount, column};
@@ -79,8 +80,8 @@ impl Store {
         self.make_missing(level, start_s).await.map(drop)
     }
 
-    /// Makes partitions ahead, drops those no longer kept (after rolling up what is in them), and expires ledger and
-    /// history. Any consumer may call it at any time; at start, and every few minutes.
+    /// Makes partitions ahead, drops those no longer kept (after rolling up what is in them) and those whose minutes are all
+    /// sealed, and expires ledger and history. Any consumer may call it at any time; at start, and every few minutes.
     ///
     /// # Errors
     /// [`Error::KeepOrder`]; whatever the database says.
@@ -95,8 +96,9 @@ impl Store {
         }
         for level in PARTITIONED {
             done.raised += u32::from(self.raise_floor(level, now_s - keep.seconds(level)).await?);
-            self.drop_partitions(level, &mut done).await?;
+            self.drop_partitions("SELECT drop_partition_v1($1) AS name", &[&level.name()], &mut done).await?;
         }
+        self.drop_partitions("SELECT drop_sealed_v1() AS name", &[], &mut done).await?;
         done.expired = self.expire(keep).await?;
         Ok(done)
     }
@@ -107,7 +109,8 @@ impl Store {
     /// Whatever the database says.
     pub async fn floors(&self) -> Result<Floors, Error> {
         const FLOORS: &str = "floors";
-        let sql = "SELECT level, CASE WHEN at > '-infinity' THEN extract(epoch FROM at)::bigint END AS at_s FROM retention_floor";
+        let sql =
+            "SELECT level, CASE WHEN at > '-infinity' THEN extract(epoch FROM at)::bigint END AS at_s FROM kept_from";
         let mut floors = Floors { from_s: [i64::MIN; 4] };
         for row in self.query(FLOORS, sql, &[]).await? {
             let level = level_named(FLOORS, column(FLOORS, &row, "level")?)?;
@@ -118,8 +121,13 @@ impl Store {
 
     /// Makes a partition; whether it was missing.
     async fn make_missing(&self, level: Level, start_s: i64) -> Result<bool, Error> {
+        self.make_missing_of(level.name(), start_s).await
+    }
+
+    /// The same by the name of what is partitioned: a level, or the blocks of minutes.
+    pub(crate) async fn make_missing_of(&self, name: &str, start_s: i64) -> Result<bool, Error> {
         const MAKE: &str = "make_partition_v1";
-        let row = self.query_one(MAKE, "SELECT make_partition_v1($1, $2) AS made", &[&level.name(), &start_s]).await?;
+        let row = self.query_one(MAKE, "SELECT make_partition_v1($1, $2) AS made", &[&name, &start_s]).await?;
         column(MAKE, &row, "made")
     }
 
@@ -147,11 +155,16 @@ impl Store {
         Ok(false)
     }
 
-    async fn drop_partitions(&self, level: Level, done: &mut Maintained) -> Result<(), Error> {
-        const DROP: &str = "drop_partition_v1";
+    /// Drops partitions, one a call of `sql`, until it names none.
+    async fn drop_partitions(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+        done: &mut Maintained,
+    ) -> Result<(), Error> {
+        const DROP: &str = "drop partitions";
         for _ in 0..DROPS_MAX {
-            let dropped = self.query_one(DROP, "SELECT drop_partition_v1($1) AS name", &[&level.name()]).await;
-            match dropped {
+            match self.query_one(DROP, sql, parameters).await {
                 Err(error) if error.sql_state() == Some(LOCK_NOT_AVAILABLE) => {
                     done.refused += 1;
                     return Ok(());

@@ -1,11 +1,13 @@
 //! Figures over time, by steps; the database adds up what falls into one.
 
-use tally_model::{EndpointId, Level, SketchSum, Window};
+use std::collections::BTreeMap;
+
+use tally_model::{EndpointId, Level, SketchError, SketchSum, Window};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::figures::{COUNT_SUMS, COUNTS};
-use crate::reads::{between, parameters};
+use crate::figures::{COUNT_SUMS, COUNTS, COUNTS_LEN, minutes_of};
+use crate::reads::{between, blocks_between, parameters};
 use crate::services::fresh_sql;
 use crate::store::{amount, column};
 use crate::{Error, Figures, Store};
@@ -27,13 +29,16 @@ impl Store {
         step_s: i64,
     ) -> Result<Vec<(i64, Figures)>, Error> {
         let rows = endpoint_rows(level, "endpoint = $4", &format!("{COUNTS}, sketch"));
+        // As wide as a row of figures, and in the same places.
+        let blocks = blocks(level, "endpoint = $4", "", &"0, ".repeat(COUNTS_LEN));
         let sql = format!(
-            "SELECT {} AS start_s, {COUNT_SUMS}, string_agg(sketch, '') AS sketch FROM ({rows}) AS rows GROUP BY 1 ORDER BY 1",
+            "SELECT NULL::bytea AS block, {} AS start_s, {COUNT_SUMS}, string_agg(sketch, '') AS sketch FROM ({rows}) AS rows \
+             GROUP BY 2{blocks}",
             step(level)
         );
         let whose = || format!("endpoint {endpoint}");
         let numbers = [window.from_s, window.to_s, step_s.max(1), endpoint.raw()];
-        self.steps(level, &sql, &parameters(&numbers), whose).await
+        self.steps((window, level, numbers[2]), &sql, &parameters(&numbers), whose).await
     }
 
     /// Figures of everything, or of one service, by steps as in [`Self::series`].
@@ -57,13 +62,14 @@ impl Store {
             "SELECT start, service, {COUNTS}, sketch FROM service_{name} WHERE {between} {kept} UNION ALL {fresh}"
         );
         let sql = format!(
-            "SELECT {} AS start_s, {COUNT_SUMS}, string_agg(sketch, '') AS sketch FROM ({rows}) AS rows GROUP BY 1 ORDER BY 1",
+            "SELECT NULL::bytea AS block, {} AS start_s, {COUNT_SUMS}, string_agg(sketch, '') AS sketch FROM ({rows}) AS rows \
+             GROUP BY 2",
             step(level)
         );
         let numbers = [window.from_s, window.to_s, step_s.max(1)];
         let mut parameters = parameters(&numbers);
         parameters.extend(service.as_ref().map(|service| (service as &(dyn ToSql + Sync), Type::TEXT)));
-        self.steps(level, &sql, &parameters, || {
+        self.steps((window, level, numbers[2]), &sql, &parameters, || {
             service.map_or_else(|| "services".to_owned(), |name| format!("service {name}"))
         })
         .await
@@ -83,41 +89,85 @@ impl Store {
     ) -> Result<Vec<(EndpointId, i64, u64, u64)>, Error> {
         let ids: Vec<i64> = endpoints.iter().map(|id| id.raw()).collect();
         let rows = endpoint_rows(level, "endpoint = ANY ($4)", "requests, status_5xx");
+        let blocks = blocks(level, "endpoint = ANY ($4)", "endpoint, ", "0, ");
         let sql = format!(
-            "SELECT endpoint, {} AS start_s, sum(requests)::bigint AS requests, sum(status_5xx)::bigint AS errors \
-             FROM ({rows}) AS rows GROUP BY 1, 2 ORDER BY 1, 2",
+            "SELECT NULL::bytea AS block, endpoint, {} AS start_s, sum(requests)::bigint AS requests, \
+             sum(status_5xx)::bigint AS errors FROM ({rows}) AS rows GROUP BY 2, 3{blocks}",
             step(level)
         );
         let numbers = [window.from_s, window.to_s, step_s.max(1)];
         let mut parameters = parameters(&numbers);
         parameters.push((&ids, Type::INT8_ARRAY));
-        let mut found = Vec::new();
+        let mut found = BTreeMap::<(EndpointId, i64), (u64, u64)>::new();
         let take = |row: &Row| {
             let id = EndpointId::from_raw(column(SPARKLINES, row, "endpoint")?);
-            let amount = |name| amount(SPARKLINES, row, name);
-            found.push((id, column(SPARKLINES, row, "start_s")?, amount("requests")?, amount("errors")?));
+            let start_s = column(SPARKLINES, row, "start_s")?;
+            let mut add = |start_s: i64, requests: u64, errors: u64| {
+                let sums = found.entry((id, start_s)).or_default();
+                *sums = (sums.0.saturating_add(requests), sums.1.saturating_add(errors));
+            };
+            let Some(block) = column::<Option<&[u8]>>(SPARKLINES, row, "block")? else {
+                add(start_s, amount(SPARKLINES, row, "requests")?, amount(SPARKLINES, row, "errors")?);
+                return Ok(());
+            };
+            for minute in minutes_of(block, start_s, window) {
+                let (start_s, minute) = minute.map_err(damaged(level, || format!("endpoint {id}")))?;
+                add(step_of(start_s, window, numbers[2]), minute.requests, minute.status[4]);
+            }
             Ok(())
         };
         self.query_each(SPARKLINES, &sql, &parameters, take).await?;
-        Ok(found)
+        Ok(found.into_iter().map(|((id, start_s), (requests, errors))| (id, start_s, requests, errors)).collect())
     }
 
     async fn steps(
         &self,
-        level: Level,
+        (window, level, step_s): (Window, Level, i64),
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
         whose: impl Fn() -> String,
     ) -> Result<Vec<(i64, Figures)>, Error> {
-        let (mut steps, mut bins) = (Vec::new(), SketchSum::new());
+        let (mut steps, mut bins) = (BTreeMap::<i64, Figures>::new(), SketchSum::new());
         let take = |row: &Row| {
             let start_s = column(SERIES, row, "start_s")?;
-            steps.push((start_s, Figures::read((SERIES, level), row, &mut bins, &whose)?));
+            let Some(block) = column::<Option<&[u8]>>(SERIES, row, "block")? else {
+                let figures = Figures::read((SERIES, level), row, &mut bins, &whose)?;
+                steps.entry(start_s).or_default().add(&figures);
+                return Ok(());
+            };
+            for minute in minutes_of(block, start_s, window) {
+                let (start_s, minute) = minute.map_err(damaged(level, &whose))?;
+                bins.add(minute.sketch).map_err(damaged(level, &whose))?;
+                let figures = Figures { sketch: bins.take(), ..Figures::of_minute(&minute) };
+                steps.entry(step_of(start_s, window, step_s)).or_default().add(&figures);
+            }
             Ok(())
         };
         self.query_each(SERIES, sql, parameters, take).await?;
-        Ok(steps)
+        Ok(steps.into_iter().collect())
     }
+}
+
+/// The blocks that hold minutes between parameters 1 and 2 and meet `filter`, as further rows of a statement whose columns are
+/// the block, those `before` the start, the start, those `after` it, and one more; none above minutes.
+fn blocks(level: Level, filter: &str, before: &str, after: &str) -> String {
+    let between = blocks_between(1);
+    match level {
+        Level::Minute => format!(
+            " UNION ALL SELECT minutes, {before}extract(epoch FROM start)::bigint, {after}NULL FROM minute_block \
+             WHERE {filter} AND {between}"
+        ),
+        _ => String::new(),
+    }
+}
+
+/// As [`step`] says it of a row.
+fn step_of(start_s: i64, window: Window, step_s: i64) -> i64 {
+    window.from_s + (start_s - window.from_s) / step_s * step_s
+}
+
+fn damaged(level: Level, whose: impl Fn() -> String) -> impl Fn(SketchError) -> Error {
+    move |source| Error::Sketch { level: level.name(), whose: whose(), source }
 }
 
 /// The rows of endpoints that start between parameters 1 and 2 and meet `filter`, minutes not yet rolled up included.

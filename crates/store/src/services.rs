@@ -119,7 +119,7 @@ fn span_sql() -> String {
         let name = level.name();
         format!(
             "SELECT '{name}' AS level, {bounds} FROM service_{name} \
-             WHERE start >= (SELECT at FROM retention_floor WHERE level = '{name}')"
+             WHERE start >= (SELECT at FROM kept_from WHERE level = '{name}')"
         )
     };
     let levels = Level::ALL.map(level).join(" UNION ALL ");

@@ -174,7 +174,7 @@ impl Stage {
 
     /// Requests in the database, by route, as `route=n` texts.
     pub(crate) async fn requests(&self) -> Vec<String> {
-        let sql = "select e.route || '=' || sum(m.requests) from endpoint_minute m join endpoint e on e.id = m.endpoint \
+        let sql = "select e.route || '=' || sum(m.requests) from endpoint_minutes m join endpoint e on e.id = m.endpoint \
                    group by e.route order by e.route";
         let text = self.psql(sql).await;
         text.lines().map(str::to_owned).collect()
@@ -189,7 +189,7 @@ impl Stage {
         let row = self.row().await;
         assert_eq!((row.counted, row.dead_lettered, row.filtered), (counted, dead_lettered, filtered), "{row:?}");
         assert!(row.is_balanced(), "{row:?}");
-        let sum = self.psql("select coalesce(sum(requests), 0) from endpoint_minute").await;
+        let sum = self.psql("select coalesce(sum(requests), 0) from endpoint_minutes").await;
         assert_eq!(sum, counted.to_string(), "rows and books differ");
     }
 

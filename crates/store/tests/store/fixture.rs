@@ -109,6 +109,7 @@ impl TestStore {
             "endpoint",
             "folded_route",
             "endpoint_minute",
+            "minute_block",
             "endpoint_hour",
             "endpoint_day",
             "endpoint_month",

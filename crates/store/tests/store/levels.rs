@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use tally_model::{Tally, Window};
-use tally_store::{Applied, Keep};
+use tally_store::{Applied, Keep, SealPlace};
 
 use crate::fixture::{DAY, NOON, TestLog, TestStore, tally};
 use crate::plain_fold::{PlainFold, assert_levels, assert_rolled, assert_window};
@@ -21,6 +21,7 @@ enum Step {
     Apply { shard: u16, events: Vec<Relative> },
     RollUp,
     Compact,
+    Seal,
     Advance { seconds: i64 },
     Maintain,
 }
@@ -43,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0..3_u16, prop::collection::vec(event(), 1..12)).prop_map(|(shard, events)| Step::Apply { shard, events }),
         4 => Just(Step::RollUp),
         2 => Just(Step::Compact),
+        3 => Just(Step::Seal),
         3 => prop_oneof![60..600_i64, 3_600..2 * DAY, 5 * DAY..40 * DAY].prop_map(|seconds| Step::Advance { seconds }),
         2 => Just(Step::Maintain),
     ]
@@ -64,6 +66,7 @@ struct World {
     test: TestStore,
     plain: PlainFold,
     logs: Vec<TestLog>,
+    place: SealPlace,
     now_s: i64,
 }
 
@@ -73,7 +76,7 @@ impl World {
         // Small enough that a handful of rows asks for several roll-ups and for compaction.
         test.run("UPDATE setting SET roll_up_rows = 5, sketch_bytes = 24").await;
         let logs = (0..3).map(TestLog::new).collect();
-        Self { test, plain: PlainFold::default(), logs, now_s: NOON }
+        Self { test, plain: PlainFold::default(), logs, place: SealPlace::default(), now_s: NOON }
     }
 
     async fn take(&mut self, step: &Step) {
@@ -91,6 +94,7 @@ impl World {
                 let grown = self.test.sweep_grown(100).await.unwrap();
                 self.test.compact(&grown).await.unwrap();
             }
+            Step::Seal => while self.test.seal(&mut self.place).await.unwrap().more {},
             Step::Advance { seconds } => {
                 self.now_s += seconds;
                 self.test.set_clock(self.now_s).await;

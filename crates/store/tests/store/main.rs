@@ -21,6 +21,7 @@ mod reads;
 mod redrive;
 mod retention;
 mod roles;
+mod seal;
 mod speed;
 mod tls;
 mod votes;

@@ -89,7 +89,7 @@ pub(crate) async fn stored(test: &TestStore, level: Level, from_s: i64) -> Rows 
         )
     };
     let sql = match level {
-        Level::Minute => part("minute", "true"),
+        Level::Minute => part("minutes", "true"),
         _ => format!("{} UNION ALL {}", part(level.name(), "true"), part("minute", "NOT rolled")),
     };
     let mut rows = Rows::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tally_model::Tally;
-use tally_store::{Applied, Error, Keep, Store};
+use tally_store::{Applied, Error, Keep, SealPlace, Store};
 
 use crate::fixture::{DAY, NOON, TestLog, TestStore, apply_all};
 use crate::levels::tally_at;
@@ -88,6 +88,18 @@ async fn appliers_race_roll_ups_compaction_and_retention() {
             store.maintain(&KEEP).await.map(drop)
         }
     });
+    // Two here too.
+    let sealing = [(); 2].map(|()| {
+        let store = test.store.clone();
+        repeat(&done, move || {
+            let store = store.clone();
+            async move {
+                let mut place = SealPlace::default();
+                while store.seal(&mut place).await?.more {}
+                Ok(())
+            }
+        })
+    });
     let mut plain = PlainFold::default();
     let ticking = async {
         // Each step passes a bound of minute partitions, so that floors rise and partitions go all the time.
@@ -107,6 +119,10 @@ async fn appliers_race_roll_ups_compaction_and_retention() {
     done.store(true, Ordering::Relaxed);
     let [first, second] = rolling;
     let (rolled, swept) = (first.await.unwrap() + second.await.unwrap(), sweeping.await.unwrap());
+    for sealing in sealing {
+        assert!(sealing.await.unwrap() > 2);
+    }
+    assert!(test.number("SELECT count(*) FROM minute_block").await > 0);
     assert!(rolled > 5 && swept > 2, "hardly a race: {rolled} roll-ups, {swept} sweeps");
     applied.iter().for_each(|tally| plain.add(tally));
     assert_levels(&test, &plain).await;
