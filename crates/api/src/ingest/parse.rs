@@ -64,6 +64,7 @@ pub(crate) fn judge_body(text: &str, form: Form, rules: Rules) -> Result<Judged,
 }
 
 /// How lines, and how a document, are judged.
+#[derive(Clone, Copy)]
 struct Paths {
     lines: fn(&str, Rules) -> Result<Judged, BodyError>,
     document: fn(&str, Rules) -> Result<Judged, BodyError>,
