@@ -71,7 +71,9 @@ impl Axis {
 fn linear(most: f64, is_chosen: bool) -> Ticks {
     let most = if most > 0.0 { most } else { 1.0 };
     let step = round_step(most / NAMED);
-    let steps = (most / step * (1.0 - f64::EPSILON)).floor() as u32 + u32::from(!is_chosen);
+    // What binary fractions left of a whole number of steps is no step.
+    let (under, over) = (most / step * (1.0 - f64::EPSILON), most / step * (1.0 + f64::EPSILON));
+    let steps = if is_chosen { over.floor() } else { under.ceil() } as u32;
     let named: Vec<f64> = (0..=steps).map(|number| f64::from(number) * step).collect();
     let to = named.last().copied().unwrap_or(most).max(most);
     Ticks { scale: Scale::Linear, span: 0.0..to * if is_chosen { 1.0 + FREE / 2.0 } else { 1.0 }, named }
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn every_value_has_its_place() {
         for axis in [Axis::linear("x"), Axis::log("x")] {
-            let values = [0.4, 7.0, 950.0];
+            let values = [4.0, 70.0, 950.0];
             let ticks = axis.ticks(values.to_vec(), false);
             let places: Vec<i32> = values.iter().map(|value| ticks.map(value, (300, 0))).collect();
             assert!(
