@@ -57,30 +57,33 @@ local function answer_all(count, code)
   for _ = 1, count do answer(code, 0, 0, 0, 0) end
 end
 
--- What is known of a shard, or nil if it has no log.
+-- What is known of a shard, or nil if it was never opened.
 local function known(keys)
   local meta = KEYS[keys + 1]
   local epoch, inc, entries, events, bytes, applied_events, applied_bytes = unpack(redis.call('HMGET', meta, 'epoch', 'inc',
     'entries', 'events', 'bytes', 'applied_events', 'applied_bytes'))
-  if not epoch or redis.call('EXISTS', KEYS[keys]) == 0 then return nil end
+  if not epoch then return nil end
   return { stream = KEYS[keys], meta = meta, ids = KEYS[keys + 2], outcomes = KEYS[keys + 3], epoch = tonumber(epoch), inc = inc,
     entries = tonumber(entries), events = tonumber(events), bytes = tonumber(bytes),
     applied_events = tonumber(applied_events), applied_bytes = tonumber(applied_bytes), charged = 0, duplicates = 0 }
 end
 
--- Adds one entry; the totals of its envelope include it.
+-- Adds one entry; the totals of its envelope include it. Nothing, if there is no stream: then nothing was written to the
+-- shard yet.
 local function add(shard, kind, id, received_ms, count, format, payload)
   -- 62 is the length of the envelope.
   shard.entries, shard.events, shard.bytes = shard.entries + 1, shard.events + count, shard.bytes + 62 + #payload
   local envelope = id .. struct.pack('>BBi8I4I8I8I8I8', kind, format, received_ms, count, shard.entries, shard.events,
     shard.bytes, now_ms)
   local made = redis.call('XADD', shard.stream, 'NOMKSTREAM', text(shard.epoch) .. '-*', 'h', envelope, 'p', payload)
+  if not made then return nil end
   local dash = string.find(made, '-', 1, true)
   return tonumber(string.sub(made, 1, dash - 1)), tonumber(string.sub(made, dash + 1))
 end
 
 -- Redis started anew, or another node took over: a new epoch begins, and its header chains to the last id.
 local function open_epoch(shard)
+  if redis.call('EXISTS', shard.stream) == 0 then return end
   local details = redis.call('XINFO', 'STREAM', shard.stream)
   local last
   for i = 1, #details, 2 do
@@ -183,6 +186,7 @@ local function append(shard, kind, id, hash, received_ms, count, format, payload
   end
   if is_clients and ids_are_full(shard) then return answer(IDS_FULL, 0, 0, 0, 0) end
   local at_epoch, at_seq = add(shard, kind, id, received_ms, count, format, payload)
+  if not at_epoch then return answer(NOT_OPEN, 0, 0, 0, 0) end
   if is_clients then keep(shard, id, at_epoch, at_seq, received_ms, count, hash) end
   shard.is_changed = true
   answer(ACCEPTED, at_epoch, at_seq, received_ms, count)
@@ -196,6 +200,7 @@ end
 
 local function last_outcome(shard, bucket)
   local outcome = redis.call('HGET', outcomes_key(shard, bucket), sender)
+  shard.is_known_here = outcome
   -- A bucket that began just now knows nothing of what was before.
   if not outcome and now_ms - bucket * OUTCOMES_WIDTH_MS < kept_ms then
     outcome = redis.call('HGET', outcomes_key(shard, bucket - 1), sender)
@@ -228,7 +233,9 @@ local function keep_outcome(shard, bucket, from)
   end
   local key = outcomes_key(shard, bucket)
   redis.call('HSET', key, sender, table.concat(parts))
-  redis.call('PEXPIREAT', key, text((bucket + 1) * OUTCOMES_WIDTH_MS + 2 * kept_ms))
+  if not shard.is_known_here then
+    redis.call('PEXPIREAT', key, text((bucket + 1) * OUTCOMES_WIDTH_MS + 2 * kept_ms))
+  end
 end
 
 local function append_to(keys, first, count)
