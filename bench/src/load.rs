@@ -110,6 +110,9 @@ async fn run(
 
 fn script_beside(file: &Path) -> Result<PathBuf, Error> {
     let script = file.with_file_name("load.lua");
-    std::fs::write(&script, SCRIPT).map_err(Error::io("write load.lua"))?;
+    // Another wrk may be reading it.
+    if std::fs::read(&script).ok().as_deref() != Some(SCRIPT.as_bytes()) {
+        std::fs::write(&script, SCRIPT).map_err(Error::io("write load.lua"))?;
+    }
     Ok(script)
 }
