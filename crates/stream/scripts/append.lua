@@ -1,14 +1,13 @@
 -- Appends requests to shards, each shard atomically and each request once. All requests of a call share one round trip, one
 -- fsync, and what a call costs whatever it carries.
 --
--- KEYS  4 for each shard: stream, meta, prefix of the clients' ids, prefix of the senders' outcomes (all with the shard's hash
---       tag; the buckets' keys are made from the prefixes and Redis TIME)
+-- KEYS  the stream of each shard; the shard's other keys are its name with an ending, and so have the same hash tag
 -- ARGV  1 backlog limit in events, 2 backlog limit in bytes, 3 limit of the clients' ids in bytes (each of one shard),
 --       4 window of the clients' ids in ms, 5 for how long an outcome is kept at least in ms,
 --       6 sender (8 bytes), 7 the call's number: higher than that of any call of this sender that was given up or answered;
 --       then for each shard the number of its requests, and
---       7 for each request: kind (1 events, 2 votes, 3 ask only), request id (16 bytes),
---       hash of the client's body (8 bytes; empty: the id is our own), received_ms, number of events, format, payload
+--       3 for each request: what its envelope begins with (30 bytes: request id, kind (1 events, 2 votes, 3 ask only), format,
+--       received_ms, number of events), hash of the client's body (8 bytes; empty: the id is our own), payload
 -- Reply a flat array, 5 for each request: code, epoch, seq, received_ms, events
 --       0 accepted · 1 duplicate (position, time and count are the first one's) · 2 asked, and the id is new
 --       3 the id was used with another body · 4 backlog (events and bytes of it stand in epoch and seq)
@@ -19,7 +18,7 @@
 -- Redis undoes nothing when a script fails, so all of a shard that can fail comes before its first write, and the call's first
 -- write is one that Redis refuses when it is out of memory, read-only, or cannot persist.
 
-local SHARD_KEYS, REQUEST_ARGS = 4, 7
+local REQUEST_ARGS = 3
 local limit_events, limit_bytes, limit_ids = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local window_ms, kept_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
 local sender, call_number = ARGV[6], tonumber(ARGV[7])
@@ -58,23 +57,22 @@ local function answer_all(count, code)
 end
 
 -- What is known of a shard, or nil if it was never opened.
-local function known(keys)
-  local meta = KEYS[keys + 1]
+local function known(stream)
+  local meta = stream .. ':meta'
   local epoch, inc, entries, events, bytes, applied_events, applied_bytes = unpack(redis.call('HMGET', meta, 'epoch', 'inc',
     'entries', 'events', 'bytes', 'applied_events', 'applied_bytes'))
   if not epoch then return nil end
-  return { stream = KEYS[keys], meta = meta, ids = KEYS[keys + 2], outcomes = KEYS[keys + 3], epoch = tonumber(epoch), inc = inc,
-    entries = tonumber(entries), events = tonumber(events), bytes = tonumber(bytes),
-    applied_events = tonumber(applied_events), applied_bytes = tonumber(applied_bytes), charged = 0, duplicates = 0 }
+  return { stream = stream, meta = meta, epoch = tonumber(epoch), inc = inc, entries = tonumber(entries),
+    events = tonumber(events), bytes = tonumber(bytes), applied_events = tonumber(applied_events),
+    applied_bytes = tonumber(applied_bytes), charged = 0, duplicates = 0 }
 end
 
 -- Adds one entry; the totals of its envelope include it. Nothing, if there is no stream: then nothing was written to the
 -- shard yet.
-local function add(shard, kind, id, received_ms, count, format, payload)
+local function add(shard, head, count, payload)
   -- 62 is the length of the envelope.
   shard.entries, shard.events, shard.bytes = shard.entries + 1, shard.events + count, shard.bytes + 62 + #payload
-  local envelope = id .. struct.pack('>BBi8I4I8I8I8I8', kind, format, received_ms, count, shard.entries, shard.events,
-    shard.bytes, now_ms)
+  local envelope = head .. struct.pack('>I8I8I8I8', shard.entries, shard.events, shard.bytes, now_ms)
   local made = redis.call('XADD', shard.stream, 'NOMKSTREAM', text(shard.epoch) .. '-*', 'h', envelope, 'p', payload)
   if not made then return nil end
   local dash = string.find(made, '-', 1, true)
@@ -94,7 +92,7 @@ local function open_epoch(shard)
   local header = struct.pack('>I8I8I8I8I8I2', tonumber(last_epoch), tonumber(last_seq), shard.entries, shard.events,
     shard.bytes, #incarnation) .. incarnation .. struct.pack('>I2', #cluster_id) .. cluster_id
   shard.epoch = math.max(shard.epoch + 1, tonumber(last_epoch) + 1, now_ms)
-  add(shard, 0, string.rep('\0', 16), 0, 0, 0, header)
+  add(shard, string.rep('\0', 30), 0, header)
   redis.call('HSET', shard.meta, 'epoch', text(shard.epoch), 'inc', incarnation, 'entries', text(shard.entries), 'bytes',
     text(shard.bytes))
 end
@@ -104,7 +102,7 @@ end
 local function add_buckets(shard, width_ms)
   local current = math.floor(now_ms / width_ms)
   for bucket = current, current - BUCKETS, -1 do
-    shard.buckets[#shard.buckets + 1] = shard.ids .. ':' .. text(width_ms) .. ':' .. text(bucket)
+    shard.buckets[#shard.buckets + 1] = shard.stream .. ':ids:' .. text(width_ms) .. ':' .. text(bucket)
   end
 end
 
@@ -170,8 +168,9 @@ local function ids_are_full(shard)
   return shard.ids_bytes + shard.charged >= limit_ids
 end
 
-local function append(shard, kind, id, hash, received_ms, count, format, payload)
-  local is_clients = hash ~= ''
+local function append(shard, head, hash, payload)
+  local kind, _, received_ms, count = struct.unpack('>BBi8I4', head, 17)
+  local is_clients, id = hash ~= '', string.sub(head, 1, 16)
   local kept = is_clients and seen(shard, id)
   if kept then
     if kept.hash ~= hash then return answer(REUSED, 0, 0, 0, 0) end
@@ -185,7 +184,7 @@ local function append(shard, kind, id, hash, received_ms, count, format, payload
     return answer(BACKLOG, backlog_events, backlog_bytes, 0, 0)
   end
   if is_clients and ids_are_full(shard) then return answer(IDS_FULL, 0, 0, 0, 0) end
-  local at_epoch, at_seq = add(shard, kind, id, received_ms, count, format, payload)
+  local at_epoch, at_seq = add(shard, head, count, payload)
   if not at_epoch then return answer(NOT_OPEN, 0, 0, 0, 0) end
   if is_clients then keep(shard, id, at_epoch, at_seq, received_ms, count, hash) end
   shard.is_changed = true
@@ -195,7 +194,7 @@ end
 -- A sender has one call under way, and repeats it until it is answered or given up; so the outcome of its last one is all
 -- that a repetition, or a copy that comes late, can ask for.
 local function outcomes_key(shard, bucket)
-  return shard.outcomes .. ':' .. text(OUTCOMES_WIDTH_MS) .. ':' .. text(bucket)
+  return shard.stream .. ':outcomes:' .. text(OUTCOMES_WIDTH_MS) .. ':' .. text(bucket)
 end
 
 local function last_outcome(shard, bucket)
@@ -238,16 +237,15 @@ local function keep_outcome(shard, bucket, from)
   end
 end
 
-local function append_to(keys, first, count)
-  local shard = known(keys)
+local function append_to(stream, first, count)
+  local shard = known(stream)
   if not shard then return answer_all(count, NOT_OPEN) end
   local bucket = math.floor(now_ms / OUTCOMES_WIDTH_MS)
   if is_repeated(shard, bucket, count) then return end
   if shard.inc ~= incarnation then open_epoch(shard) end
   local from = #reply + 1
   for i = first, first + (count - 1) * REQUEST_ARGS, REQUEST_ARGS do
-    append(shard, tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]),
-      tonumber(ARGV[i + 5]), ARGV[i + 6])
+    append(shard, ARGV[i], ARGV[i + 1], ARGV[i + 2])
   end
   if shard.is_changed then
     redis.call('HSET', shard.meta, 'entries', text(shard.entries), 'events', text(shard.events), 'bytes', text(shard.bytes))
@@ -260,9 +258,9 @@ local function append_to(keys, first, count)
 end
 
 local at = 8
-for keys = 1, #KEYS, SHARD_KEYS do
+for _, stream in ipairs(KEYS) do
   local count, from = tonumber(ARGV[at]), #reply
-  local done, failure = pcall(append_to, keys, at + 1, count)
+  local done, failure = pcall(append_to, stream, at + 1, count)
   if not done then
     for i = #reply, from + 1, -1 do reply[i] = nil end
     answer_all(count, UNKNOWN)
@@ -271,6 +269,6 @@ for keys = 1, #KEYS, SHARD_KEYS do
   at = at + 1 + count * REQUEST_ARGS
 end
 
-if #failures * SHARD_KEYS == #KEYS then return redis.error_reply(failures[1]) end
+if #failures == #KEYS then return redis.error_reply(failures[1]) end
 for _, failure in ipairs(failures) do reply[#reply + 1] = failure end
 return reply

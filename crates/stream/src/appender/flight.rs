@@ -103,11 +103,8 @@ impl Call {
     }
 
     pub(super) fn command(&self, limits: &[u64; 5], sender: &Sender) -> Cmd {
-        let keys_of = |group: &Group| {
-            [keys::stream(group.shard), keys::meta(group.shard), keys::ids(group.shard), keys::outcomes(group.shard)]
-        };
-        let keys: Vec<_> = self.groups.iter().flat_map(keys_of).collect();
-        let mut call = script::call(&script::APPEND, &keys);
+        let streams: Vec<_> = self.groups.iter().map(|group| keys::stream(group.shard)).collect();
+        let mut call = script::call(&script::APPEND, &streams);
         call.arg(&limits[..]).arg(sender.name()).arg(self.number);
         for group in &self.groups {
             call.arg(group.units.len());
@@ -218,8 +215,17 @@ impl Unit {
 
     fn add_to(&self, call: &mut Cmd) {
         let hash: &[u8] = self.hash.as_ref().map_or(&[], |hash| hash);
-        call.arg(self.kind).arg(&self.id[..]).arg(hash).arg(self.received_ms).arg(self.events);
-        call.arg(self.format).arg(&self.bytes[..]);
+        call.arg(&self.head()[..]).arg(hash).arg(&self.bytes[..]);
+    }
+
+    /// What the envelope begins with, see `entry.rs`.
+    fn head(&self) -> [u8; 30] {
+        let mut head = [0; 30];
+        head[..16].copy_from_slice(&self.id);
+        head[16..18].copy_from_slice(&[self.kind, self.format]);
+        head[18..26].copy_from_slice(&self.received_ms.to_be_bytes());
+        head[26..].copy_from_slice(&self.events.to_be_bytes());
+        head
     }
 
     /// Whether it appends an entry if the script lets it.
