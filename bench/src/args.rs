@@ -116,15 +116,12 @@ pub(crate) enum Command {
 impl Bench {
     /// How much is measured.
     pub(crate) fn effort(&self) -> Effort {
-        let (rounds, seconds) = if self.quick { (2, 1) } else { (5, 4) };
-        let rounds = self.rounds.map_or(rounds, usize::from);
-        let repeats_max = if self.quick { 0 } else { rounds };
-        Effort { rounds, repeats_max, seconds }
+        effort(self.quick, self.rounds, if self.quick { (2, 1) } else { (5, 4) })
     }
 
     /// Whether this part is asked for.
     pub(crate) fn wants(&self, part: &str) -> bool {
-        self.filter.split(',').any(|piece| part.contains(piece.trim()))
+        wants(&self.filter, part)
     }
 
     /// The command that measures the same again.
@@ -146,15 +143,12 @@ impl Bench {
 impl Growth {
     /// How much is measured.
     pub(crate) fn effort(&self) -> Effort {
-        let (rounds, seconds) = if self.quick { (1, 1) } else { (3, 3) };
-        let rounds = self.rounds.map_or(rounds, usize::from);
-        let repeats_max = if self.quick { 0 } else { rounds };
-        Effort { rounds, repeats_max, seconds }
+        effort(self.quick, self.rounds, if self.quick { (1, 1) } else { (3, 3) })
     }
 
     /// Whether this part is asked for.
     pub(crate) fn wants(&self, part: &str) -> bool {
-        self.filter.split(',').any(|piece| part.contains(piece.trim()))
+        wants(&self.filter, part)
     }
 
     /// The command that measures a part again.
@@ -163,6 +157,16 @@ impl Growth {
         let rounds = self.rounds.map(|rounds| format!(" ROUNDS={rounds}")).unwrap_or_default();
         format!("make bench-growth FILTER={part}{quick}{rounds}")
     }
+}
+
+/// Rounds and seconds, unless so many rounds are asked for.
+fn effort(is_quick: bool, asked: Option<u8>, (rounds, seconds): (usize, u64)) -> Effort {
+    let rounds = asked.map_or(rounds, usize::from);
+    Effort { rounds, repeats_max: if is_quick { 0 } else { rounds }, seconds }
+}
+
+fn wants(filter: &str, part: &str) -> bool {
+    filter.split(',').any(|piece| part.contains(piece.trim()))
 }
 
 #[cfg(test)]

@@ -61,6 +61,14 @@ where
     })
 }
 
+async fn all_of(appliers: Vec<tokio::task::JoinHandle<Vec<Tally>>>) -> Vec<Tally> {
+    let mut applied = Vec::new();
+    for applier in appliers {
+        applied.extend(applier.await.unwrap());
+    }
+    applied
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn appliers_race_roll_ups_compaction_and_retention() {
     let test = TestStore::new().await;
@@ -109,13 +117,7 @@ async fn appliers_race_roll_ups_compaction_and_retention() {
             test.set_clock(now).await;
         }
     };
-    let (_, applied) = tokio::join!(ticking, async {
-        let mut applied = Vec::new();
-        for applier in appliers {
-            applied.extend(applier.await.unwrap());
-        }
-        applied
-    });
+    let ((), applied) = tokio::join!(ticking, all_of(appliers));
     done.store(true, Ordering::Relaxed);
     let [first, second] = rolling;
     let (rolled, swept) = (first.await.unwrap() + second.await.unwrap(), sweeping.await.unwrap());
