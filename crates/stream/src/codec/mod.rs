@@ -28,8 +28,9 @@ const ZSTD: u8 = 2;
 /// Shorter bodies are not tried: zstd's own frame eats what it could save (measured: 54 bytes became 63, 91 became 87,
 /// 125 became 101).
 const COMPRESS_BYTES_MIN: usize = 112;
-/// Level of zstd: the fastest. Measured from 1 to 10,000 events, level 3 was at most 5 % smaller, and 1 % at 1,000.
-const ZSTD_LEVEL: i32 = 1;
+/// Level of zstd. Below 0 it does not try to code literals, which takes more than half of the time and gains nothing on
+/// short bodies (docs/adr/0004-payload-format.md has the figures).
+const ZSTD_LEVEL: i32 = -1;
 /// Longest body in bytes; a client's request is at most half of it before it is packed.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Longest body that a thread keeps memory for, in bytes: 1,000 events take a twentieth of it.
