@@ -8,10 +8,11 @@
 --       then for each shard the number of its requests, and
 --       3 for each request: what its envelope begins with (30 bytes: request id, kind (1 events, 2 votes, 3 ask only), format,
 --       received_ms, number of events), hash of the client's body (8 bytes; empty: the id is our own), payload
--- Reply a flat array, 5 for each request: code, epoch, seq, received_ms, events
+-- Reply first the answers, packed, 29 bytes for each request: code (1 byte), epoch, seq, received_ms (8 each), events (4); an
+--       empty text if a later call of the sender came before: then nothing was done, and what this one did is not known
 --       0 accepted · 1 duplicate (position, time and count are the first one's) · 2 asked, and the id is new
 --       3 the id was used with another body · 4 backlog (events and bytes of it stand in epoch and seq)
---       5 the ids' limit · 6 the shard has no log · 7 unknown: the shard failed, or a later call of the sender came before
+--       5 the ids' limit · 6 the shard has no log · 7 unknown: the shard failed
 --       then for each shard that failed what Redis said of it
 -- Error all shards failed, or there was but one
 --
@@ -39,17 +40,20 @@ local function text(number) return string.format('%d', number) end
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
-local info = redis.call('INFO', 'server', 'replication')
-local function hex_after(name)
+-- A master's replication id is new each time it starts or is promoted, so it tells incarnations apart; the whole name is asked
+-- for only when it differs.
+local function hex_after(name, info)
   local _, stop = string.find(info, name, 1, true)
   return string.match(info, '^%x+', stop + 1)
 end
-local incarnation = hex_after('run_id:') .. ':' .. hex_after('master_replid:')
+local replid = hex_after('master_replid:', redis.call('INFO', 'replication'))
 
-local reply, failures = {}, {}
+local answers, failures = {}, {}
+-- Whether anything was written that a repetition must not write again.
+local has_effect = false
+
 local function answer(code, a, b, received_ms, count)
-  local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = code, a, b, received_ms, count
+  answers[#answers + 1] = struct.pack('>BI8I8i8I4', code, a, b, received_ms, count)
 end
 
 local function answer_all(count, code)
@@ -82,6 +86,7 @@ end
 -- Redis started anew, or another node took over: a new epoch begins, and its header chains to the last id.
 local function open_epoch(shard)
   if redis.call('EXISTS', shard.stream) == 0 then return end
+  local incarnation = hex_after('run_id:', redis.call('INFO', 'server')) .. ':' .. replid
   local details = redis.call('XINFO', 'STREAM', shard.stream)
   local last
   for i = 1, #details, 2 do
@@ -174,7 +179,7 @@ local function append(shard, head, hash, payload)
   local kept = is_clients and seen(shard, id)
   if kept then
     if kept.hash ~= hash then return answer(REUSED, 0, 0, 0, 0) end
-    shard.duplicates = shard.duplicates + kept.events
+    shard.duplicates, has_effect = shard.duplicates + kept.events, true
     return answer(DUPLICATE, kept.epoch, kept.seq, kept.received_ms, kept.events)
   end
   if kind == 3 then return answer(NEW, 0, 0, 0, 0) end
@@ -187,63 +192,14 @@ local function append(shard, head, hash, payload)
   local at_epoch, at_seq = add(shard, head, count, payload)
   if not at_epoch then return answer(NOT_OPEN, 0, 0, 0, 0) end
   if is_clients then keep(shard, id, at_epoch, at_seq, received_ms, count, hash) end
-  shard.is_changed = true
+  shard.is_changed, has_effect = true, true
   answer(ACCEPTED, at_epoch, at_seq, received_ms, count)
-end
-
--- A sender has one call under way, and repeats it until it is answered or given up; so the outcome of its last one is all
--- that a repetition, or a copy that comes late, can ask for.
-local function outcomes_key(shard, bucket)
-  return shard.stream .. ':outcomes:' .. text(OUTCOMES_WIDTH_MS) .. ':' .. text(bucket)
-end
-
-local function last_outcome(shard, bucket)
-  local outcome = redis.call('HGET', outcomes_key(shard, bucket), sender)
-  shard.is_known_here = outcome
-  -- A bucket that began just now knows nothing of what was before.
-  if not outcome and now_ms - bucket * OUTCOMES_WIDTH_MS < kept_ms then
-    outcome = redis.call('HGET', outcomes_key(shard, bucket - 1), sender)
-  end
-  return outcome
-end
-
--- Answers as before, if this call or a later one was here before.
-local function is_repeated(shard, bucket, count)
-  local outcome = last_outcome(shard, bucket)
-  if not outcome then return false end
-  local number, at = struct.unpack('>I8', outcome)
-  if number < call_number then return false end
-  if number > call_number then
-    answer_all(count, UNKNOWN)
-    return true
-  end
-  for _ = 1, count do
-    local code, a, b, received_ms, events
-    code, a, b, received_ms, events, at = struct.unpack('>BI8I8i8I4', outcome, at)
-    answer(code, a, b, received_ms, events)
-  end
-  return true
-end
-
-local function keep_outcome(shard, bucket, from)
-  local parts = { struct.pack('>I8', call_number) }
-  for i = from, #reply, 5 do
-    parts[#parts + 1] = struct.pack('>BI8I8i8I4', reply[i], reply[i + 1], reply[i + 2], reply[i + 3], reply[i + 4])
-  end
-  local key = outcomes_key(shard, bucket)
-  redis.call('HSET', key, sender, table.concat(parts))
-  if not shard.is_known_here then
-    redis.call('PEXPIREAT', key, text((bucket + 1) * OUTCOMES_WIDTH_MS + 2 * kept_ms))
-  end
 end
 
 local function append_to(stream, first, count)
   local shard = known(stream)
   if not shard then return answer_all(count, NOT_OPEN) end
-  local bucket = math.floor(now_ms / OUTCOMES_WIDTH_MS)
-  if is_repeated(shard, bucket, count) then return end
-  if shard.inc ~= incarnation then open_epoch(shard) end
-  local from = #reply + 1
+  if string.sub(shard.inc, -#replid) ~= replid then open_epoch(shard) end
   for i = first, first + (count - 1) * REQUEST_ARGS, REQUEST_ARGS do
     append(shard, ARGV[i], ARGV[i + 1], ARGV[i + 2])
   end
@@ -254,21 +210,50 @@ local function append_to(stream, first, count)
   if shard.charged > 0 and redis.call('INCRBY', shard.buckets[1], text(shard.charged)) == shard.charged then
     redis.call('PEXPIREAT', shard.buckets[1], text(shard.expire_ms))
   end
-  if shard.is_changed or shard.duplicates > 0 then keep_outcome(shard, bucket, from) end
 end
 
-local at = 8
-for _, stream in ipairs(KEYS) do
-  local count, from = tonumber(ARGV[at]), #reply
-  local done, failure = pcall(append_to, stream, at + 1, count)
-  if not done then
-    for i = #reply, from + 1, -1 do reply[i] = nil end
-    answer_all(count, UNKNOWN)
-    failures[#failures + 1] = type(failure) == 'table' and failure.err or tostring(failure)
+-- All shards, one after the other; one that fails leaves the others alone.
+local function append_all()
+  local at = 8
+  for _, stream in ipairs(KEYS) do
+    local count, from = tonumber(ARGV[at]), #answers
+    local done, failure = pcall(append_to, stream, at + 1, count)
+    if not done then
+      for i = #answers, from + 1, -1 do answers[i] = nil end
+      answer_all(count, UNKNOWN)
+      failures[#failures + 1] = type(failure) == 'table' and failure.err or tostring(failure)
+    end
+    at = at + 1 + count * REQUEST_ARGS
   end
-  at = at + 1 + count * REQUEST_ARGS
 end
 
+-- A sender has one call under way, and repeats it until it is answered or given up; so the answers to its last one are all
+-- that a repetition, or a copy that comes late, can ask for. They are kept beside the call's first shard: a copy has the same.
+local function outcomes_key(bucket)
+  return KEYS[1] .. ':outcomes:' .. text(OUTCOMES_WIDTH_MS) .. ':' .. text(bucket)
+end
+
+local bucket = math.floor(now_ms / OUTCOMES_WIDTH_MS)
+local outcome = redis.call('HGET', outcomes_key(bucket), sender)
+local is_known_here = outcome
+-- A bucket that began just now knows nothing of what was before.
+if not outcome and now_ms - bucket * OUTCOMES_WIDTH_MS < kept_ms then
+  outcome = redis.call('HGET', outcomes_key(bucket - 1), sender)
+end
+
+local function keep_outcome(packed)
+  local key = outcomes_key(bucket)
+  redis.call('HSET', key, sender, struct.pack('>I8', call_number) .. packed)
+  if not is_known_here then
+    redis.call('PEXPIREAT', key, text((bucket + 1) * OUTCOMES_WIDTH_MS + 2 * kept_ms))
+  end
+end
+
+local last_number = outcome and struct.unpack('>I8', outcome) or -1
+if last_number == call_number then return { string.sub(outcome, 9) } end
+if last_number > call_number then return { '' } end
+append_all()
 if #failures == #KEYS then return redis.error_reply(failures[1]) end
-for _, failure in ipairs(failures) do reply[#reply + 1] = failure end
-return reply
+local packed = table.concat(answers)
+if has_effect then keep_outcome(packed) end
+return { packed, unpack(failures) }

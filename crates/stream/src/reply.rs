@@ -48,6 +48,13 @@ impl Parts {
         self.0.next().ok_or_else(|| unexpected("a list that ends early"))
     }
 
+    pub(crate) fn bytes(&mut self) -> Result<Vec<u8>, Error> {
+        match self.next()? {
+            Value::BulkString(bytes) => Ok(bytes),
+            other => Err(Error::Unexpected(format!("{other:?} in place of bytes"))),
+        }
+    }
+
     pub(crate) fn text(&mut self) -> Result<String, Error> {
         text(self.next()?)
     }

@@ -105,3 +105,32 @@ async fn appenders_of_a_process_share_figures_and_keys() {
     let stats = appenders.stats();
     assert_eq!((stats.flushes, stats.queued_requests, stats.in_flight_requests), (3, 0, 0));
 }
+
+/// A call as a sender makes it, of a request of two events for each shard; what the script answers to the requests.
+async fn call(redis: &Redis, number: u64, shards: &[u16]) -> Vec<u8> {
+    const HEAD: &str = "sender's entry 1\x01\x01\0\0\0\0\0\0\0\x01\0\0\0\x02";
+    let (count, number) = (shards.len().to_string(), number.to_string());
+    let streams: Vec<_> = shards.iter().map(|shard| format!("events:{{{shard}}}")).collect();
+    let mut command = vec!["EVAL", include_str!("../scripts/append.lua"), &count];
+    command.extend(streams.iter().map(String::as_str));
+    command.extend(["1000", "1000000", "1000000", "60000", "10000", "sender 1", &number]);
+    command.extend(shards.iter().flat_map(|_| ["1", HEAD, "", "payload"]));
+    let redis::Value::Array(parts) = raw(redis, &command).await else { panic!("no list") };
+    let [redis::Value::BulkString(answers)] = &parts[..] else { panic!("{parts:?}") };
+    answers.clone()
+}
+
+#[tokio::test]
+async fn a_copy_of_a_call_does_nothing_whenever_it_comes() {
+    let redis = redis(RedisOptions { append_fsync: AppendFsync::No, ..RedisOptions::default() }).await;
+    let log = log_on(&redis, SHARDS.into()).await;
+    let first = call(&redis, 1, &[1, 2]).await;
+    assert_eq!(first.iter().step_by(29).collect::<Vec<_>>(), [&0; 2], "{first:?}");
+    assert_eq!(call(&redis, 1, &[1, 2]).await, first);
+    // A later one that shares no shard with it, and one that shares its first.
+    call(&redis, 2, &[0]).await;
+    assert_eq!(call(&redis, 1, &[1, 2]).await, first);
+    call(&redis, 3, &[1, 3]).await;
+    assert_eq!(call(&redis, 1, &[1, 2]).await, b"");
+    assert_eq!(events_of(&log).await, [2, 4, 2, 2]);
+}

@@ -7,10 +7,10 @@ use super::Appended;
 use super::flight::{Call, Unit};
 use super::queue::Pending;
 use crate::error::{Error, Refused};
-use crate::reply::Parts;
+use crate::reply::{Parts, unexpected};
 
-/// Numbers that the script answers for each unit.
-const REPLY_NUMBERS: usize = 5;
+/// What the script answers for each unit, in bytes.
+const REPLY_BYTES: usize = 29;
 
 /// What is to be done with a call after its answer.
 pub(super) enum Settled {
@@ -76,22 +76,48 @@ fn answer_units(call: Call, answer: Value) {
     }
 }
 
-/// The numbers of each unit; what Redis said of shards that failed goes to the log.
-fn replies(answer: Value, count: usize) -> Result<Vec<[u64; REPLY_NUMBERS]>, Error> {
+/// The reply to each unit, none if a later call came before; what Redis said of shards that failed goes to the log.
+fn replies(answer: Value, count: usize) -> Result<Vec<Reply>, Error> {
     let mut parts = Parts::of(answer)?;
-    let replies = (0..count).map(|_| unit_reply(&mut parts)).collect();
+    let packed = parts.bytes()?;
     while !parts.is_empty() {
         let said = parts.text()?;
         tracing::error!(said, "Redis refused the appends of a shard");
     }
-    replies
+    let (replies, rest) = packed.as_chunks();
+    if packed.is_empty() {
+        return Ok(vec![Reply::UNKNOWN; count]);
+    }
+    if replies.len() != count || !rest.is_empty() {
+        return Err(unexpected("answers to another number of requests"));
+    }
+    Ok(replies.iter().map(Reply::of).collect())
 }
 
-fn unit_reply(parts: &mut Parts) -> Result<[u64; REPLY_NUMBERS], Error> {
-    Ok([parts.number()?, parts.number()?, parts.number()?, parts.number()?, parts.number()?])
+/// What the script says of one request.
+#[derive(Clone, Copy)]
+struct Reply {
+    code: u8,
+    at: Position,
+    received_ms: i64,
+    events: u32,
 }
 
-fn answer_unit(unit: Unit, reply: [u64; REPLY_NUMBERS]) {
+impl Reply {
+    const UNKNOWN: Self = Self { code: 7, at: Position::new(0, 0), received_ms: 0, events: 0 };
+
+    fn of(bytes: &[u8; REPLY_BYTES]) -> Self {
+        let number = |from: usize| bytes[from..from + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        Self {
+            code: bytes[0],
+            at: Position::new(number(1), number(9)),
+            received_ms: number(17).cast_signed(),
+            events: bytes[25..].iter().fold(0, |number, byte| number << 8 | u32::from(*byte)),
+        }
+    }
+}
+
+fn answer_unit(unit: Unit, reply: Reply) {
     for pending in unit.waiting {
         let answer = answer_of(&pending, reply);
         // Whoever is gone needs no answer.
@@ -99,21 +125,13 @@ fn answer_unit(unit: Unit, reply: [u64; REPLY_NUMBERS]) {
     }
 }
 
-fn answer_of(
-    pending: &Pending,
-    [code, epoch, seq, received_ms, events]: [u64; REPLY_NUMBERS],
-) -> Result<Appended, Refused> {
-    let at = Position::new(epoch, seq);
+fn answer_of(pending: &Pending, Reply { code, at, received_ms, events }: Reply) -> Result<Appended, Refused> {
     match code {
         0 => Ok(Appended::Accepted { at, received_ms: pending.received_ms, events: pending.body.events() }),
-        1 => Ok(Appended::Duplicate {
-            at,
-            received_ms: received_ms.cast_signed(),
-            events: u32::try_from(events).unwrap_or(u32::MAX),
-        }),
+        1 => Ok(Appended::Duplicate { at, received_ms, events }),
         2 => Ok(Appended::NothingToAppend),
         3 => Err(Refused::KeyReused),
-        4 => Err(Refused::Backlog { events: epoch, bytes: seq }),
+        4 => Err(Refused::Backlog { events: at.epoch, bytes: at.seq }),
         5 => Err(Refused::DedupeFull),
         6 => Err(Refused::NotOpen),
         _ => Err(Refused::Unknown),
