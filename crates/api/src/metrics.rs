@@ -26,16 +26,20 @@ const DURATION_BUCKETS_SECONDS: [f64; 13] =
 /// Label of a request that matched no route.
 const UNKNOWN: &str = "<unknown>";
 
+/// The label of a route's requests, with its resource.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route(pub(crate) &'static str);
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    route: String,
+    route: &'static str,
     method: &'static str,
     code: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
-    route: String,
+    route: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -156,8 +160,8 @@ impl Metrics {
         self.listener_reconnects.inner().fetch_max(reconnects, std::sync::atomic::Ordering::Relaxed);
     }
 
-    fn answered(&self, route: String, method: &'static str, code: u16, began: Instant) {
-        self.durations.get_or_create(&RouteLabels { route: route.clone() }).observe(began.elapsed().as_secs_f64());
+    fn answered(&self, route: &'static str, method: &'static str, code: u16, began: Instant) {
+        self.durations.get_or_create(&RouteLabels { route }).observe(began.elapsed().as_secs_f64());
         self.requests.get_or_create(&RequestLabels { route, method, code }).inc();
     }
 
@@ -222,7 +226,7 @@ pub(crate) async fn measure(
     let in_flight = InFlight(front.metrics.in_flight.clone());
     let method = method_label(request.method());
     let answer = next.call(request).await?;
-    let route = answer.request().match_pattern().unwrap_or_else(|| UNKNOWN.to_owned());
+    let route = answer.request().app_data::<Route>().map_or(UNKNOWN, |route| route.0);
     front.metrics.answered(route, method, answer.status().as_u16(), began);
     if let Some(problem) = answer.response().error().and_then(problem_of) {
         front.metrics.refused(problem.kind());

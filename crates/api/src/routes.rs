@@ -6,6 +6,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
 use crate::ingest::{body, events, traces, votes};
+use crate::metrics::Route;
 use crate::pages::{app, assets, result, vote};
 use crate::problem::{Kind, Problem};
 use crate::reads::{
@@ -70,7 +71,12 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.app_data(web::PathConfig::default().error_handler(|error, _| Problem::parameter("path", error).into()));
 }
 
-fn read<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + 'static
+/// A resource that knows its path as it stands here: what requests are measured by.
+fn resource(path: &'static str) -> Resource {
+    web::resource(path).app_data(Route(path))
+}
+
+fn read<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
@@ -79,18 +85,18 @@ where
     reading(path, handler)
 }
 
-fn reading<F, Args>(path: &str, handler: F) -> Resource
+fn reading<F, Args>(path: &'static str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let both = web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
+    let both = resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
     refusing_others(both, &[Method::GET, Method::HEAD])
 }
 
 /// A read of what was counted: one answer serves all who ask the same, until something changes.
-fn shared<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + 'static
+fn shared<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
@@ -100,7 +106,7 @@ where
 }
 
 /// A read that changes without a commit: those who ask at once share an answer, and nothing is kept.
-fn joined<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + 'static
+fn joined<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
@@ -109,28 +115,28 @@ where
     reading(path, handler).wrap(from_fn(shared_answers::join))
 }
 
-fn write<F, Args>(path: &str, method: Method, handler: F) -> impl HttpServiceFactory + 'static
+fn write<F, Args>(path: &'static str, method: Method, handler: F) -> impl HttpServiceFactory + 'static
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    refusing_others(web::resource(path).route(web::method(method.clone()).to(handler)), &[method])
+    refusing_others(resource(path).route(web::method(method.clone()).to(handler)), &[method])
 }
 
-fn poll(path: &str) -> impl HttpServiceFactory + 'static {
-    let resource = web::resource(path).route(web::put().to(polls::put)).route(web::get().to(results::get));
+fn poll(path: &'static str) -> impl HttpServiceFactory + 'static {
+    let resource = resource(path).route(web::put().to(polls::put)).route(web::get().to(results::get));
     let all = refusing_others(resource.route(web::head().to(results::get)), &[Method::GET, Method::HEAD, Method::PUT]);
     all.wrap(from_fn(shared_answers::keep))
 }
 
-fn form(path: &str) -> impl HttpServiceFactory + 'static {
-    let resource = web::resource(path).route(web::get().to(vote::get)).route(web::head().to(vote::get));
+fn form(path: &'static str) -> impl HttpServiceFactory + 'static {
+    let resource = resource(path).route(web::get().to(vote::get)).route(web::head().to(vote::get));
     refusing_others(resource.route(web::post().to(vote::post)), &[Method::GET, Method::HEAD, Method::POST])
 }
 
-fn reports(path: &str) -> impl HttpServiceFactory + 'static {
-    let resource = web::resource(path).route(web::post().to(kept::post)).route(web::get().to(kept::list));
+fn reports(path: &'static str) -> impl HttpServiceFactory + 'static {
+    let resource = resource(path).route(web::post().to(kept::post)).route(web::get().to(kept::list));
     refusing_others(resource.route(web::head().to(kept::list)), &[Method::GET, Method::HEAD, Method::POST])
 }
 

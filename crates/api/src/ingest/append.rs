@@ -10,6 +10,9 @@ use crate::front::Front;
 use crate::ingest::verdict::Rejections;
 use crate::problem::{Kind, Problem};
 
+/// Longest place in the log as text, in bytes.
+const ID_BYTES_MAX: usize = 48;
+
 /// The answer to an accepted request.
 #[derive(Debug, Serialize)]
 pub(crate) struct Accepted {
@@ -22,7 +25,12 @@ pub(crate) struct Accepted {
 
 /// A place in the log as clients see it: `shard/epoch-seq`.
 pub(crate) fn id(shard: Shard, at: Position) -> String {
-    format!("{shard}/{at}")
+    let (mut id, mut number) = (String::with_capacity(ID_BYTES_MAX), itoa::Buffer::new());
+    for (part, end) in [(u64::from(shard.index()), "/"), (at.epoch, "-"), (at.seq, "")] {
+        id.push_str(number.format(part));
+        id.push_str(end);
+    }
+    id
 }
 
 /// Appends, and says in the words of HTTP why not.

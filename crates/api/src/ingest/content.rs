@@ -1,6 +1,8 @@
 //! What a body says it is: `Content-Type` and `Content-Encoding`.
 
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use std::borrow::Cow;
+
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::ingest::parse::Form;
 use crate::ingest::traces::Encoded;
@@ -88,10 +90,17 @@ pub(crate) fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     })
 }
 
-/// All values of a header, in small letters; bytes that are no text become `?`.
-fn joined(headers: &HeaderMap, name: HeaderName) -> String {
-    let values = headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
-    values.collect::<Vec<_>>().join(",")
+/// All values of a header, in small letters; bytes that are no text become `?`. Mostly there is one at most, and as it
+/// should be.
+fn joined(headers: &HeaderMap, name: HeaderName) -> Cow<'_, str> {
+    let mut values = headers.get_all(&name);
+    match (values.next().map(HeaderValue::to_str), values.next()) {
+        (None, _) => return "".into(),
+        (Some(Ok(only)), None) if !only.bytes().any(|byte| byte.is_ascii_uppercase()) => return only.into(),
+        _ => {}
+    }
+    let values = headers.get_all(&name).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
+    values.collect::<Vec<_>>().join(",").into()
 }
 
 fn unsupported(text: &str, expected: &str) -> Problem {
@@ -107,8 +116,6 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
-
     use super::*;
 
     fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {

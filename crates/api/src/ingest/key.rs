@@ -1,14 +1,15 @@
 //! What makes a repeated request the same request: its `Idempotency-Key` or, where clients send none, its content.
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use sha2::{Digest as _, Sha256};
 use tally_model::{IDEMPOTENCY_KEY_CHARS_MAX, RequestId};
 use tally_stream::ClientKey;
 
 use crate::problem::{Kind, Problem};
 
-/// The header's name.
+/// The header, as it is written and as it is looked up.
 const HEADER: &str = "Idempotency-Key";
+static NAME: HeaderName = HeaderName::from_static("idempotency-key");
 /// Owner of every key, until there are owners.
 const OWNER: &str = "";
 
@@ -24,7 +25,7 @@ pub(crate) struct Door<'a> {
 /// # Errors
 /// 400, if there are several, or it is not 1–255 visible ASCII characters.
 pub(crate) fn of(headers: &HeaderMap, door: Door<'_>, body: &[u8]) -> Result<Option<ClientKey>, Problem> {
-    let mut values = headers.get_all(HEADER);
+    let mut values = headers.get_all(&NAME);
     let Some(value) = values.next() else { return Ok(None) };
     let key = std::str::from_utf8(value.as_bytes()).ok().filter(|key| is_valid(key) && values.next().is_none());
     let key = key.ok_or_else(|| {
