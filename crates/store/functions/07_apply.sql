@@ -97,8 +97,9 @@ BEGIN
     SELECT array_agg(to_timestamp(s) ORDER BY n), to_timestamp(min(s)), to_timestamp(max(s))
         INTO starts, first_start, last_start FROM unnest(m_start_s) WITH ORDINALITY AS m (s, n);
 
+    -- The name as partition_of() makes it; that function would be parsed and planned here by every call.
     IF first_start < f_minute OR date_trunc('day', first_start, 'UTC') <> date_trunc('day', last_start, 'UTC')
-        OR to_regclass((partition_of('minute', first_start)).name) IS NULL THEN
+        OR to_regclass('endpoint_minute_' || to_char(first_start AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NULL THEN
         SELECT level, start_s INTO need_level, need_start_s FROM missing_partition(starts, f_minute, f_hour, f_day);
         IF need_level IS NOT NULL THEN
             outcome := 'need_partition';
@@ -107,7 +108,10 @@ BEGIN
         SELECT coalesce(sum(requests), 0) INTO late_events FROM unnest(starts, m_requests) AS m (start, requests)
             WHERE start < least(f_minute, f_hour, f_day, f_month);
     END IF;
-    dead_events := coalesce((SELECT sum(events) FROM unnest(d_events) AS events), 0) + late_events;
+    dead_events := late_events;
+    IF cardinality(d_events) > 0 THEN
+        dead_events := dead_events + (SELECT sum(events) FROM unnest(d_events) AS events);
+    END IF;
     counted_events := p_events - late_events;
 
     UPDATE shard_position p SET
@@ -192,7 +196,8 @@ BEGIN
            array_agg('minute'::text) FILTER (WHERE grown IS NOT NULL), array_agg(endpoint) FILTER (WHERE grown IS NOT NULL),
            array_agg(extract(epoch FROM start)::bigint) FILTER (WHERE grown IS NOT NULL),
            array_agg(grown) FILTER (WHERE grown IS NOT NULL)
-        INTO rolled_endpoints, rolled_starts, grown_levels, grown_endpoints, grown_starts, grown_sketches FROM written;
+        INTO rolled_endpoints, rolled_starts, grown_levels, grown_endpoints, grown_starts, grown_sketches
+        FROM written WHERE rolled OR grown IS NOT NULL;
 
     -- Too late for minutes, or in a minute that was rolled up before: the coarser levels now.
     IF first_start < f_minute OR rolled_endpoints IS NOT NULL THEN
