@@ -1,4 +1,4 @@
-//! The consumer alone: a backlog is counted by one core, while Redis and PostgreSQL have the other.
+//! The consumer alone: a backlog is counted by one core, while all else has the other.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,9 +15,14 @@ use crate::run::check;
 use crate::system::System;
 use crate::table::{Row, Target};
 
-/// The consumer's core, and that of the rest.
+/// The consumer's core, and that of the rest: Redis, PostgreSQL, the API that tells how far it is, and this program.
 const ITS_CORE: &str = "0";
 const OTHER_CORE: &str = "1";
+/// How much longer than others this load lasts: what is counted in a second is mostly starts and ends.
+const LONGER: u64 = 2;
+/// The clock stops when less than this part of the backlog is left: what follows is the pause before the last flush, and the
+/// one shard that has more than the others, whose core then waits for it.
+const LEFT_AT_END: u64 = 10;
 /// A backlog of some seconds is more than the default allows.
 const BACKLOG: (&str, &str) = ("TALLY_BACKLOG_BYTES", "2147483648");
 /// Pause between two looks at how far it is, and how long it may take.
@@ -52,44 +57,54 @@ pub(super) async fn consumer(effort: Effort) -> Result<Vec<Row>, Error> {
     ])
 }
 
-/// Fills the log while nobody counts, then lets one core count it. The rate begins with the first commit, so that neither
-/// the start nor the first flush is in it.
+/// Fills the log while nobody counts, then lets one core count it. The rate is that between the first commit and the last ones,
+/// so that neither the start nor the first and the last flush is in it.
 async fn drain(system: &mut System, bodies: &Bodies, seconds: u64) -> Result<Sample, Error> {
     let (before, keys_before) = (system.books().await?, system.requests().await?);
-    let load = load::post(&system.base, "/v1/events", bodies, seconds).await?;
+    let load = load::post(&system.base, "/v1/events", bodies, LONGER * seconds).await?;
     let all = system.books().await?.accepted;
-    pin(system.redis.pid(), OTHER_CORE)?;
-    pin(system.postgres.pid(), OTHER_CORE)?;
+    pin_others(system, OTHER_CORE)?;
     system.start_consumer(&["taskset", "--cpu-list", ITS_CORE])?;
-    let pid = system.consumer.as_ref().map_or(0, tally_servers::Process::pid);
     let until = Instant::now() + PATIENCE;
-    let mut first: Option<(u64, Instant, f64)> = None;
-    let sample = loop {
-        let counted = system.books().await?.counted;
-        let (now, cpu) = (Instant::now(), crate::machine::cpu_seconds(pid));
-        match first {
-            None if counted > before.counted => first = Some((counted, now, cpu)),
-            Some((at, since, cpu_then)) if counted == all => {
-                let events = (counted - at) as f64;
-                let (wall, cores) = ((now - since).as_secs_f64(), cpu - cpu_then);
-                break Sample::from([
-                    ("events", events / wall),
-                    ("us of its core", cores * 1e6 / events),
-                    ("backlog", (all - before.counted) as f64),
-                ]);
-            }
-            _ if now > until => return Error::wrong("the backlog is not counted in time"),
-            _ => {}
-        }
-        sleep(LOOK).await;
-    };
+    let first = look_until(system, before.counted + 1, until).await?;
+    let last = look_until(system, all - (all - first.counted) / LEFT_AT_END, until).await?;
     system.counted().await?;
     check(bodies, &load, &keys_before, &system.requests().await?)?;
     system.stop_consumer().await?;
-    for pid in [system.redis.pid(), system.postgres.pid()] {
-        pin(pid, &format!("{ITS_CORE},{OTHER_CORE}"))?;
+    pin_others(system, &format!("{ITS_CORE},{OTHER_CORE}"))?;
+    let events = (last.counted - first.counted) as f64;
+    Ok(Sample::from([
+        ("events", events / (last.at - first.at).as_secs_f64()),
+        ("us of its core", (last.cpu_seconds - first.cpu_seconds) * 1e6 / events),
+        ("backlog", (all - before.counted) as f64),
+    ]))
+}
+
+/// How far the consumer is.
+struct Seen {
+    counted: u64,
+    at: Instant,
+    cpu_seconds: f64,
+}
+
+/// Waits until this many events are counted.
+async fn look_until(system: &System, wanted: u64, until: Instant) -> Result<Seen, Error> {
+    loop {
+        let counted = system.books().await?.counted;
+        if counted >= wanted {
+            return Ok(Seen { counted, at: Instant::now(), cpu_seconds: system.cpu().consumer });
+        }
+        if Instant::now() > until {
+            return Error::wrong("the backlog is not counted in time");
+        }
+        sleep(LOOK).await;
     }
-    Ok(sample)
+}
+
+/// Gives all but the consumer these cores.
+fn pin_others(system: &System, cores: &str) -> Result<(), Error> {
+    let others = [system.redis.pid(), system.postgres.pid(), system.api.pid(), std::process::id()];
+    others.into_iter().try_for_each(|pid| pin(pid, cores))
 }
 
 /// Gives a process, and what it starts from now on, these cores.
