@@ -14,7 +14,8 @@ use crate::say;
 use crate::system::System;
 use crate::table::{Row, Target};
 
-/// 5,000 endpoints of 20 services: a day of minutes, ten days of hours, a hundred of days, a year of months.
+/// 5,000 endpoints of 20 services: a day of minutes, ten days of hours, a hundred of days, a year of months, and what the windows
+/// begin with.
 const SEED: &str = include_str!("../../../crates/store/tests/store/many_endpoints.sql");
 /// Fills the levels of services from those of endpoints.
 const SERVICES: &str = include_str!("../../../crates/store/migrations/V4__service_rollups.sql");
@@ -114,7 +115,7 @@ async fn percentiles(store: &Store, level: Level) -> Result<(), Error> {
     let window = Window { from_s: NOW_S - DAY_S, to_s: NOW_S };
     let mut found = 0;
     for service in SERVICES_OF_1000 {
-        let query = EndpointQuery { pieces: Pieces::whole(level, window), service: Some(service.to_owned()) };
+        let query = EndpointQuery { cover: Pieces::whole(level, window).into(), service: Some(service.to_owned()) };
         let endpoints = store.endpoints(&query).await?;
         let quantiles = endpoints.iter().map(|row| [0.5, 0.95, 0.99].map(|q| row.figures.sketch.quantile_us(q)));
         found += quantiles.filter(|quantiles| std::hint::black_box(quantiles).iter().all(Option::is_some)).count();

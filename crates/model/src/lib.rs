@@ -6,6 +6,7 @@
 
 mod batch;
 mod bins;
+mod cover;
 mod endpoint;
 mod event;
 mod fold;
@@ -25,6 +26,7 @@ mod vote;
 mod window;
 
 pub use batch::{Anchor, Batch, Crossing, DeadLetter, Lineage, Totals};
+pub use cover::{Cover, OpenEnd};
 pub use endpoint::{EndpointId, EndpointName};
 pub use event::{EventBlock, EventRow, Payload};
 pub use fold::{EndpointMinute, Fold, Tally};

@@ -1,9 +1,10 @@
 //! The table of endpoints: a window in, figures out. Whatever the window, a bounded number of rows of an endpoint is read: the
-//! caller cuts it (`tally_model::Window::pieces`). Levels above minutes include the minutes not yet rolled up.
+//! caller cuts it (`tally_model::Window::pieces`), and covers it with the coarsest (`tally_model::Cover`). Levels above minutes
+//! include the minutes not yet rolled up.
 
 use std::collections::HashMap;
 
-use tally_model::{EndpointId, EndpointName, Level, Pieces, SketchSum, Window};
+use tally_model::{Cover, EndpointId, EndpointName, Level, SketchError, SketchSum, Window};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -12,12 +13,14 @@ use crate::store::column;
 use crate::{EndpointFigures, Error, Figures, Store};
 
 const READ: &str = "endpoints";
+/// Bytes of an endpoint's sketches that are kept before they are merged.
+const RUNS_BYTES: usize = 2 << 10;
 
 /// Which figures to read.
 #[derive(Debug, Clone)]
 pub struct EndpointQuery {
-    /// The window.
-    pub pieces: Pieces,
+    /// The window, and what it is added up from.
+    pub cover: Cover,
     /// Only endpoints of this service.
     pub service: Option<String>,
 }
@@ -28,11 +31,13 @@ impl Store {
     /// # Errors
     /// Whatever the database says; [`Error::Sketch`] names a row that cannot be read.
     pub async fn endpoints(&self, query: &EndpointQuery) -> Result<Vec<EndpointFigures>, Error> {
-        let sql = endpoints_sql(&query.pieces, query.service.is_some());
-        let bounds = bounds(&query.pieces);
-        let mut parameters = parameters(&bounds);
+        let stretches = stretches(&query.cover);
+        let sql = endpoints_sql(&query.cover, &stretches, query.service.is_some());
+        let mut numbers = bounds(stretches.iter().map(|stretch| stretch.window));
+        numbers.extend(query.cover.end.as_ref().map(|end| end.later.1));
+        let mut parameters = parameters(&numbers);
         parameters.extend(query.service.as_ref().map(|service| (service as &(dyn ToSql + Sync), Type::TEXT)));
-        let mut table = Table::new(&query.pieces);
+        let mut table = Table::new(query.cover.level(), &stretches);
         let place = self.table_place().await?;
         self.query_each(READ, &sql, &parameters, |row| table.take(row)).await?;
         let mut figures = table.figures()?;
@@ -59,22 +64,27 @@ struct Found {
     counts: Figures,
     /// Its sketches, one behind the other.
     runs: Vec<u8>,
+    /// How many bytes of them are one run that was merged from many.
+    merged: usize,
 }
 
 /// What a window's rows say, by endpoint.
-struct Table {
+struct Table<'a> {
+    /// The coarsest level that is read, for what is said of damage.
     level: Level,
-    pieces: Vec<Window>,
+    stretches: &'a [Stretch],
     found: HashMap<EndpointId, Found>,
+    /// What merges an endpoint's sketches; of nothing in between.
+    merging: SketchSum,
     bins: SketchSum,
     /// The endpoint whose blocks are being added up: theirs come one behind the other.
     unpacking: Option<EndpointId>,
 }
 
-impl Table {
-    fn new(pieces: &Pieces) -> Self {
-        let (level, pieces) = (pieces.level(), pieces.iter().map(|piece| piece.1).collect());
-        Self { level, pieces, found: HashMap::new(), bins: SketchSum::new(), unpacking: None }
+impl<'a> Table<'a> {
+    fn new(level: Level, stretches: &'a [Stretch]) -> Self {
+        let (found, merging, bins) = (HashMap::new(), SketchSum::new(), SketchSum::new());
+        Self { level, stretches, found, merging, bins, unpacking: None }
     }
 
     fn take(&mut self, row: &Row) -> Result<(), Error> {
@@ -87,26 +97,24 @@ impl Table {
         let Some(hour_s) = row.try_get::<_, Option<i64>>(BYTES + 1).map_err(fail)? else {
             let found = self.found.entry(id).or_default();
             found.counts.add_counts(&Figures::counts(READ, row, 1)?);
-            found.runs.extend_from_slice(bytes);
-            return Ok(());
+            return found.push(bytes, &mut self.merging).map_err(damaged(self.level, id));
         };
-        let piece: i32 = row.try_get(BYTES + 2).map_err(fail)?;
-        let window = usize::try_from(piece).ok().and_then(|piece| self.pieces.get(piece).copied());
-        let unknown = || Error::Answer { statement: READ, answer: format!("piece {piece}") };
-        self.unpack(id, bytes, (hour_s, window.ok_or_else(unknown)?))
+        let i: i32 = row.try_get(BYTES + 2).map_err(fail)?;
+        let stretch = usize::try_from(i).ok().and_then(|i| self.stretches.get(i));
+        let unknown = || Error::Answer { statement: READ, answer: format!("stretch {i}") };
+        self.unpack(id, bytes, (hour_s, stretch.ok_or_else(unknown)?.window))
     }
 
     fn unpack(&mut self, id: EndpointId, block: &[u8], (hour_s, window): (i64, Window)) -> Result<(), Error> {
-        let level = self.level.name();
-        let damaged = |source| Error::Sketch { level, whose: format!("endpoint {id}"), source };
+        let damaged = damaged(self.level, id);
         if self.unpacking != Some(id) {
-            self.end_unpacking();
+            self.end_unpacking()?;
         }
         let mut counts = None;
         for minute in minutes_of(block, hour_s, window) {
-            let (_, minute) = minute.map_err(damaged)?;
+            let (_, minute) = minute.map_err(&damaged)?;
             counts.get_or_insert_with(Figures::default).add_counts(&Figures::of_minute(&minute));
-            self.bins.add(minute.sketch).map_err(damaged)?;
+            self.bins.add(minute.sketch).map_err(&damaged)?;
         }
         if let Some(counts) = counts {
             self.unpacking = Some(id);
@@ -115,15 +123,15 @@ impl Table {
         Ok(())
     }
 
-    fn end_unpacking(&mut self) {
-        if let Some(found) = self.unpacking.take().and_then(|id| self.found.get_mut(&id)) {
-            found.runs.extend(self.bins.take().encode());
-        }
+    fn end_unpacking(&mut self) -> Result<(), Error> {
+        let Some(id) = self.unpacking.take() else { return Ok(()) };
+        let found = self.found.entry(id).or_default();
+        found.push(&self.bins.take().encode(), &mut self.merging).map_err(damaged(self.level, id))
     }
 
     fn figures(mut self) -> Result<Vec<EndpointFigures>, Error> {
-        self.end_unpacking();
-        let (mut bins, level) = (self.bins, self.level);
+        self.end_unpacking()?;
+        let (mut bins, level) = (self.merging, self.level);
         // Names are of all endpoints.
         let found = self.found.into_iter().filter(|row| row.1.counts.requests > 0);
         found.map(|(id, found)| found.figures(id, level, &mut bins)).collect()
@@ -131,9 +139,21 @@ impl Table {
 }
 
 impl Found {
+    /// Adds sketches. They are merged as they come, while the database reads on: kept until the end they would take tens of
+    /// megabytes, and the answer would wait for them.
+    fn push(&mut self, sketch: &[u8], merging: &mut SketchSum) -> Result<(), SketchError> {
+        self.runs.extend_from_slice(sketch);
+        if self.runs.len() - self.merged > RUNS_BYTES {
+            merging.add(&self.runs)?;
+            self.runs.clear();
+            self.runs.extend(merging.take().encode());
+            self.merged = self.runs.len();
+        }
+        Ok(())
+    }
+
     fn figures(self, id: EndpointId, level: Level, bins: &mut SketchSum) -> Result<EndpointFigures, Error> {
-        let damaged = |source| Error::Sketch { level: level.name(), whose: format!("endpoint {id}"), source };
-        bins.add(&self.runs).map_err(damaged)?;
+        bins.add(&self.runs).map_err(damaged(level, id))?;
         let figures = Figures { sketch: bins.take(), ..self.counts };
         let [service, method, route] = &self.name[..] else {
             return Err(Error::Answer { statement: READ, answer: format!("endpoint {id} without a name") });
@@ -142,65 +162,115 @@ impl Found {
     }
 }
 
-/// Where a row of the statement holds a sketch or a block; behind it come the hour and the piece of a block, and a name. Before
+fn damaged(level: Level, id: EndpointId) -> impl Fn(SketchError) -> Error {
+    move |source| Error::Sketch { level: level.name(), whose: format!("endpoint {id}"), source }
+}
+
+/// Where a row of the statement holds a sketch or a block; behind it come the hour and the stretch of a block, and a name. Before
 /// it, the id and counts.
 const BYTES: usize = 1 + COUNTS_LEN;
 
-/// All pieces, and the minutes that a level does not hold yet, in one statement, so from one snapshot: names, then the rows of
-/// endpoints as they are, for the database adds up at more than it costs to send them, then the blocks of sealed hours, those
-/// of an endpoint one behind the other. The bounds of the pieces are the first parameters, the service the last. Rows are read
-/// in the order they lie in: a look-up of each endpoint in the primary key costs more, for its rows lie far apart.
-fn endpoints_sql(pieces: &Pieces, one_service: bool) -> String {
-    let (none, last) = ("NULL::bigint, ".repeat(COUNTS_LEN), 2 * pieces.iter().len() + 1);
-    let ours = if one_service { format!("WHERE service_id = service_id(${last})") } else { String::new() };
+/// Rows of one table that start in a window.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    source: Source,
+    window: Window,
+    /// What else must be so, with an `AND` before it.
+    when: &'static str,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Level(Level),
+    /// Minutes that are in no coarser level yet.
+    Fresh,
+    /// Minutes of sealed hours.
+    Blocks,
+}
+
+/// All that a cover is read from, both ways of its end.
+fn stretches(cover: &Cover) -> Vec<Stretch> {
+    let mut stretches = stretches_of(&cover.parts, "");
+    if let Some(end) = &cover.end {
+        stretches.extend(stretches_of(&[end.unit], "AND (SELECT is_over FROM counted)"));
+        stretches.extend(stretches_of(&end.parts, "AND NOT (SELECT is_over FROM counted)"));
+    }
+    stretches
+}
+
+fn stretches_of(parts: &[(Level, Window)], when: &'static str) -> Vec<Stretch> {
+    let stretch = |source, window| Stretch { source, window, when };
+    let mut stretches: Vec<Stretch> = parts.iter().map(|part| stretch(Source::Level(part.0), part.1)).collect();
+    let minutes = parts.iter().filter(|part| part.0 == Level::Minute);
+    stretches.extend(minutes.map(|part| stretch(Source::Blocks, part.1)));
+    // Parts are adjacent, and minutes only first or last.
+    let mut coarser = parts.iter().filter(|part| part.0 > Level::Minute).map(|part| part.1);
+    if let Some(first) = coarser.next() {
+        let to_s = coarser.last().map_or(first.to_s, |last| last.to_s);
+        stretches.push(stretch(Source::Fresh, Window { from_s: first.from_s, to_s }));
+    }
+    stretches
+}
+
+/// All stretches in one statement, so from one snapshot: names, then the rows of endpoints as they are, for the database adds up
+/// at more than it costs to send them, and the blocks of sealed hours, those of an endpoint one behind the other. The bounds of
+/// the stretches are the first parameters, the second up to which nothing later may be counted the next, if any, the service
+/// the last. Rows are read in the order they lie in: a look-up of each endpoint in the primary key costs more, for its rows lie
+/// far apart.
+fn endpoints_sql(cover: &Cover, stretches: &[Stretch], one_service: bool) -> String {
+    let (none, last) =
+        ("NULL::bigint, ".repeat(COUNTS_LEN), 2 * stretches.len() + 1 + usize::from(cover.end.is_some()));
+    let (mut ours, mut endpoints) = (String::new(), String::new());
+    if one_service {
+        ours = format!("WHERE service_id = service_id(${last})");
+        endpoints = format!("AND endpoint IN (SELECT id FROM endpoint {ours})");
+    }
+    let parts = stretches.iter().enumerate().map(|(i, stretch)| stretch.sql(i, &endpoints));
     format!(
-        "SELECT id, {none}NULL::bytea, NULL::bigint, NULL::integer, ARRAY[service, method, route] FROM endpoint {ours} \
-         UNION ALL {}{}",
-        rows_sql(pieces, one_service),
-        blocks_sql(pieces, one_service)
+        "{}SELECT id, {none}NULL::bytea, NULL::bigint, NULL::integer, ARRAY[service, method, route] FROM endpoint {ours}{}",
+        counted_sql(cover, 2 * stretches.len() + 1),
+        parts.collect::<String>()
     )
 }
 
-/// The blocks in which minutes of the pieces lie, each with the number of its piece.
-fn blocks_sql(pieces: &Pieces, one_service: bool) -> String {
-    let (ours, none) = (of_service(pieces, one_service), "NULL, ".repeat(COUNTS_LEN));
-    let piece = |(i, (level, _)): (usize, (Level, Window))| {
-        let between = blocks_between(2 * i + 1);
-        let blocks = format!(
-            " UNION ALL (SELECT endpoint, {none}minutes, extract(epoch FROM start)::bigint, {i}, NULL FROM minute_block \
-             WHERE {between} {ours} ORDER BY endpoint)"
-        );
-        if level == Level::Minute { blocks } else { String::new() }
-    };
-    pieces.iter().enumerate().map(piece).collect()
+/// Whether nothing that was rolled up is later than the window. What was not is in no unit yet.
+fn counted_sql(cover: &Cover, parameter: usize) -> String {
+    cover.end.as_ref().map_or_else(String::new, |end| {
+        format!(
+            "WITH counted AS MATERIALIZED (SELECT NOT EXISTS ( \
+                 SELECT FROM service_{} WHERE start >= to_timestamp(${parameter}::bigint)) AS is_over) ",
+            end.later.0.name()
+        )
+    })
 }
 
-/// Only endpoints of the service that the last parameter names, where one is asked for.
-fn of_service(pieces: &Pieces, one_service: bool) -> String {
-    let last = 2 * pieces.iter().len() + 1;
-    let ours = || format!("AND endpoint IN (SELECT id FROM endpoint e WHERE e.service_id = service_id(${last}))");
-    if one_service { ours() } else { String::new() }
-}
-
-fn rows_sql(pieces: &Pieces, one_service: bool) -> String {
-    let service = of_service(pieces, one_service);
-    let piece = |(i, (level, _)): (usize, (Level, Window))| {
-        let between = between(2 * i + 1);
-        let part = |level: Level, fresh: &str| {
-            let table = level.name();
+impl Stretch {
+    /// Its rows, as the `i`th of the statement.
+    fn sql(&self, i: usize, endpoints: &str) -> String {
+        let (first, when) = (2 * i + 1, self.when);
+        let rows = |level: Level, fresh: &str| {
             format!(
-                "SELECT endpoint, {COUNTS}, sketch, NULL, NULL, NULL FROM endpoint_{table} WHERE {fresh}{between} {service}"
+                " UNION ALL SELECT endpoint, {COUNTS}, sketch, NULL, NULL, NULL FROM endpoint_{} WHERE {fresh}{} {when} {endpoints}",
+                level.name(),
+                between(first)
             )
         };
-        let (kept, fresh) = (part(level, ""), part(Level::Minute, "NOT rolled AND "));
-        if level == Level::Minute { kept } else { format!("{kept} UNION ALL {fresh}") }
-    };
-    pieces.iter().enumerate().map(piece).collect::<Vec<_>>().join(" UNION ALL ")
+        match self.source {
+            Source::Level(level) => rows(level, ""),
+            Source::Fresh => rows(Level::Minute, "NOT rolled AND "),
+            Source::Blocks => format!(
+                " UNION ALL (SELECT endpoint, {}minutes, extract(epoch FROM start)::bigint, {i}, NULL FROM minute_block \
+                 WHERE {} {when} {endpoints} ORDER BY endpoint)",
+                "NULL, ".repeat(COUNTS_LEN),
+                blocks_between(first)
+            ),
+        }
+    }
 }
 
-/// The bounds of all pieces, as [`between`] takes them.
-pub(crate) fn bounds(pieces: &Pieces) -> Vec<i64> {
-    pieces.iter().flat_map(|(_, window)| [window.from_s, window.to_s]).collect()
+/// The bounds of windows, as [`between`] takes them.
+pub(crate) fn bounds(windows: impl Iterator<Item = Window>) -> Vec<i64> {
+    windows.flat_map(|window| [window.from_s, window.to_s]).collect()
 }
 
 /// Bounds as parameters of a statement.

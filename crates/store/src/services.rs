@@ -78,7 +78,7 @@ impl Store {
         pieces: &Pieces,
         name: impl Fn(&Row) -> Result<T, Error>,
     ) -> Result<Vec<(T, Figures)>, Error> {
-        let bounds = bounds(pieces);
+        let bounds = bounds(pieces.iter().map(|piece| piece.1));
         let (mut found, mut bins) = (Vec::new(), SketchSum::new());
         let whose = || "services".to_owned();
         let take = |row: &Row| {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tally_model::{EndpointId, Pieces};
+use tally_model::{Cover, EndpointId, Pieces};
 use tally_store::{EndpointFigures, EndpointQuery, Figures};
 
 use crate::front::Front;
@@ -67,7 +67,7 @@ pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result
     let columns = parameters.columns()?;
     let (question, table) = asked(&front, &parameters).await?;
     let store = front.store()?;
-    let of = |pieces: &Pieces| EndpointQuery { pieces: pieces.clone(), service: table.service.clone() };
+    let of = |pieces: &Pieces| EndpointQuery { cover: Cover::fewest(pieces), service: table.service.clone() };
     let before = async {
         match question.before() {
             Some(pieces) => Ok(Some(by_id(store.endpoints(&of(pieces)).await?))),

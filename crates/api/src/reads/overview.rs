@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tally_model::{EndpointId, Pieces};
+use tally_model::{Cover, EndpointId, Pieces};
 use tally_store::{EndpointFigures, EndpointQuery, Figures, Store};
 
 use crate::front::Front;
@@ -98,7 +98,7 @@ pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result
 }
 
 async fn rows(store: &Store, pieces: &Pieces) -> Result<Vec<EndpointFigures>, Problem> {
-    store.endpoints(&EndpointQuery { pieces: pieces.clone(), service: None }).await.map_err(unavailable)
+    store.endpoints(&EndpointQuery { cover: Cover::fewest(pieces), service: None }).await.map_err(unavailable)
 }
 
 async fn before_rows(store: &Store, pieces: Option<&Pieces>) -> Result<Option<HashMap<EndpointId, Figures>>, Problem> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tally_model::{EndpointId, EndpointName, Level, Window};
+use tally_model::{Cover, EndpointId, EndpointName, Level, Window};
 use tally_store::{EndpointFigures, EndpointQuery, Figures, Floors, Store};
 
 use crate::front::{Front, now_ms};
@@ -91,10 +91,10 @@ impl Report {
         let window = pieces.window();
         let first_s = store.span().await.map_err(unavailable)?.map(|span| span.0);
         let compared = Compared::with(window, floors, first_s);
-        let query = |pieces| EndpointQuery { pieces, service: question.service.clone() };
-        let found = store.endpoints(&query(pieces.clone())).await.map_err(unavailable)?;
+        let query = |pieces| EndpointQuery { cover: Cover::fewest(pieces), service: question.service.clone() };
+        let found = store.endpoints(&query(&pieces)).await.map_err(unavailable)?;
         let earlier = match &compared {
-            Some(compared) => Some(store.endpoints(&query(compared.pieces.clone())).await.map_err(unavailable)?),
+            Some(compared) => Some(store.endpoints(&query(&compared.pieces)).await.map_err(unavailable)?),
             None => None,
         };
         let asking = Asking {

@@ -21,7 +21,8 @@ fn routes(service: &str, routes: std::ops::Range<u32>) -> Tally {
 
 async fn counted(test: &TestStore) -> Vec<EndpointFigures> {
     let window = tally_model::Window { from_s: NOON - 3_600, to_s: NOON };
-    let query = EndpointQuery { pieces: tally_model::Pieces::whole(tally_model::Level::Minute, window), service: None };
+    let query =
+        EndpointQuery { cover: tally_model::Pieces::whole(tally_model::Level::Minute, window).into(), service: None };
     test.endpoints(&query).await.unwrap()
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use tally_model::{EndpointName, Level, Pieces, Window};
+use tally_model::{Cover, EndpointName, Level, Pieces, Window};
 use tally_servers::Postgres;
 use tally_store::{EndpointQuery, SealPlace, Store};
 
@@ -24,9 +24,9 @@ async fn many_endpoints() {
         let (level, step_s) = (asked.level(all), asked.level(all).next(0));
         let whole = Pieces::whole(level, asked);
         for (how, pieces) in [("whole", whole.clone()), ("exact", asked.pieces(all))] {
-            let query = EndpointQuery { pieces: pieces.clone(), service: None };
+            let query = EndpointQuery { cover: Cover::fewest(&pieces), service: None };
             timed(&format!("{name}, {how}: endpoints"), async || store.endpoints(&query).await.unwrap().len()).await;
-            let query = EndpointQuery { pieces: pieces.clone(), service: Some("service-7".to_owned()) };
+            let query = EndpointQuery { cover: Cover::fewest(&pieces), service: Some("service-7".to_owned()) };
             timed(&format!("{name}, {how}: of a service"), async || store.endpoints(&query).await.unwrap().len()).await;
             timed(&format!("{name}, {how}: summary"), async || {
                 usize::from(store.summary(&pieces).await.unwrap().requests > 0)

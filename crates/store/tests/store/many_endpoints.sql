@@ -26,12 +26,22 @@ CREATE TEMP TABLE shape AS
 INSERT INTO endpoint_minute
     SELECT id, t, 40, 0, 38, 0, 1, 1, 40, 500000, 900, 90000, octet_length(minute), minute, t < '2026-03-10 12:33Z'
     FROM generate_series(timestamptz '2026-03-09 12:34Z', '2026-03-10 12:34Z', '1 minute') AS t, shape ORDER BY t, id;
+-- An hour is 60 such minutes, a day 1,440, a month 43,200, the running ones as many as are rolled up. Beside the latest hours and
+-- days are those that a window of 30 days and of a year begins with.
 INSERT INTO endpoint_hour
-    SELECT id, t, 2400, 0, 2280, 0, 60, 60, 2400, 30000000, 900, 90000, octet_length(hour), hour
-    FROM generate_series(timestamptz '2026-02-28 00:00Z', '2026-03-10 12:00Z', '1 hour') AS t, shape ORDER BY t, id;
+    SELECT id, t, 40 * n, 0, 38 * n, 0, n, n, 40 * n, 500000::bigint * n, 900, 90000, octet_length(hour), hour
+    FROM (SELECT t, CASE WHEN t < '2026-03-10 12:00Z' THEN 60 ELSE 33 END AS n
+          FROM (SELECT generate_series(timestamptz '2026-02-08 12:00Z', '2026-02-08 23:00Z', '1 hour')
+                UNION ALL SELECT generate_series(timestamptz '2026-02-28 00:00Z', '2026-03-10 12:00Z', '1 hour')) AS h (t)) AS h,
+         shape ORDER BY t, id;
 INSERT INTO endpoint_day
-    SELECT id, t, 57600, 0, 57000, 0, 300, 300, 57600, 720000000, 900, 90000, octet_length(day), day
-    FROM generate_series(timestamptz '2025-12-01 00:00Z', '2026-03-10 00:00Z', '1 day') AS t, shape ORDER BY t, id;
+    SELECT id, t, 40 * n, 0, 38 * n, 0, n, n, 40 * n, 500000::bigint * n, 900, 90000, octet_length(day), day
+    FROM (SELECT t, CASE WHEN t < '2026-03-10Z' THEN 1440 ELSE 753 END AS n
+          FROM (SELECT generate_series(timestamptz '2025-03-10 00:00Z', '2025-03-31 00:00Z', '1 day')
+                UNION ALL SELECT generate_series(timestamptz '2025-12-01 00:00Z', '2026-03-10 00:00Z', '1 day')) AS d (t)) AS d,
+         shape ORDER BY t, id;
 INSERT INTO endpoint_month
-    SELECT id, t, 1728000, 0, 1720000, 0, 4000, 4000, 1728000, 21600000000, 900, 90000, octet_length(month), month
-    FROM generate_series(timestamptz '2025-03-01 00:00Z', '2026-03-01 00:00Z', '1 month') AS t, shape ORDER BY t, id;
+    SELECT id, t, 40 * n, 0, 38 * n, 0, n, n, 40 * n, 500000::bigint * n, 900, 90000, octet_length(month), month
+    FROM (SELECT t, CASE WHEN t < '2026-03-01Z' THEN 43200 ELSE 9 * 1440 + 753 END AS n
+          FROM generate_series(timestamptz '2025-03-01 00:00Z', '2026-03-01 00:00Z', '1 month') AS t) AS m,
+         shape ORDER BY t, id;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tally_model::{EndpointName, Level, Sketch, Tally, Window};
+use tally_model::{Cover, EndpointName, Level, Sketch, Tally, Window};
 use tally_store::{EndpointQuery, Figures};
 use tokio_postgres::Row;
 
@@ -149,9 +149,11 @@ pub(crate) async fn assert_window(test: &TestStore, plain: &PlainFold, asked: Wi
     let floors = test.floors().await.unwrap();
     let pieces = asked.pieces(|level| floors.of(level));
     let expected = plain.within(pieces.window());
-    let query = EndpointQuery { pieces: pieces.clone(), service: None };
-    let found = test.endpoints(&query).await.unwrap().into_iter().map(|row| (row.name, row.figures));
-    assert_eq!(found.collect::<BTreeMap<_, _>>(), expected, "{pieces:?}");
+    for cover in [pieces.clone().into(), Cover::fewest(&pieces)] {
+        let query = EndpointQuery { cover, service: None };
+        let found = test.endpoints(&query).await.unwrap().into_iter().map(|row| (row.name, row.figures));
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), expected, "{query:?}");
+    }
     let (mut everything, mut services) = (Figures::default(), BTreeMap::<String, Figures>::new());
     for (name, figures) in &expected {
         everything.add(figures);

@@ -1,6 +1,6 @@
 //! Reads: every level gives the same sums, minutes not yet rolled up included.
 
-use tally_model::{EndpointName, Level, Pieces, Window};
+use tally_model::{Cover, EndpointName, Level, Pieces, Window};
 use tally_store::{EndpointQuery, Figures, Keep};
 
 use crate::fixture::{DAY, NOON, TestLog, TestStore, tally};
@@ -32,7 +32,7 @@ fn everything() -> [(Level, Window); 4] {
 async fn assert_read(test: &TestStore) {
     for (level, window) in everything() {
         let rows =
-            test.endpoints(&EndpointQuery { pieces: Pieces::whole(level, window), service: None }).await.unwrap();
+            test.endpoints(&EndpointQuery { cover: Pieces::whole(level, window).into(), service: None }).await.unwrap();
         assert_eq!(rows.len(), 2, "{level:?}");
         assert!(rows.is_sorted_by_key(|row| row.id));
         let web = rows.iter().find(|row| row.name == EndpointName::new("web", "GET", "/")).unwrap();
@@ -40,10 +40,10 @@ async fn assert_read(test: &TestStore) {
             web.figures;
         assert_eq!((requests, status, timed, duration_sum_us), (180, [0, 180, 0, 0, 0], 180, 161_100), "{level:?}");
         assert_eq!((duration_min_us, duration_max_us, sketch.count()), (Some(0), Some(1_790), 180));
-        let db = EndpointQuery { pieces: Pieces::whole(level, window), service: Some("db".to_owned()) };
+        let db = EndpointQuery { cover: Pieces::whole(level, window).into(), service: Some("db".to_owned()) };
         let db = test.endpoints(&db).await.unwrap();
         assert_eq!((db.len(), db[0].figures.requests, db[0].figures.duration_min_us), (1, 90, None));
-        let none = EndpointQuery { pieces: Pieces::whole(level, window), service: Some("d".to_owned()) };
+        let none = EndpointQuery { cover: Pieces::whole(level, window).into(), service: Some("d".to_owned()) };
         assert_eq!(test.endpoints(&none).await.unwrap(), []);
         let summary = test.summary(&Pieces::whole(level, window)).await.unwrap();
         assert_eq!((summary.requests, summary.status[4], summary.timed), (270, 90, 180));
@@ -161,7 +161,7 @@ async fn pieces_answer_what_their_minutes_say() {
         let parts = parts.into_iter().filter(|part| part.1 < part.2);
         let parts = parts.map(|(level, from_s, to_s)| (level, Window { from_s, to_s }));
         let pieces = Pieces::checked(parts.collect()).unwrap();
-        let query = |pieces: &Pieces| EndpointQuery { pieces: pieces.clone(), service: None };
+        let query = |pieces: &Pieces| EndpointQuery { cover: pieces.clone().into(), service: None };
         let expected = test.endpoints(&query(&minutes)).await.unwrap();
         assert_eq!(test.endpoints(&query(&pieces)).await.unwrap(), expected);
         assert_eq!(test.summary(&pieces).await.unwrap(), test.summary(&minutes).await.unwrap());
@@ -169,12 +169,43 @@ async fn pieces_answer_what_their_minutes_say() {
     }
 }
 
+/// The table by its fewest rows, which must be what the pieces say as they are.
+async fn assert_covered(test: &TestStore, pieces: &Pieces) {
+    for service in [None, Some("web".to_owned())] {
+        let plain = EndpointQuery { cover: pieces.clone().into(), service: service.clone() };
+        let fewest = EndpointQuery { cover: Cover::fewest(pieces), service };
+        assert!(fewest.cover.end.is_some());
+        assert_eq!(test.endpoints(&fewest).await.unwrap(), test.endpoints(&plain).await.unwrap(), "{fewest:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_unit_stands_for_its_beginning_until_more_is_in_it() {
+    let test = filled().await;
+    let pieces = |to_s| Window { from_s: NOON - DAY + 300, to_s }.pieces(|_| i64::MIN);
+    let ends = [NOON - 4_020, NOON - 1_020, NOON, NOON + 120];
+    test.run("UPDATE setting SET roll_up_rows = 100").await;
+    for _ in 0..4 {
+        for to_s in ends {
+            assert_covered(&test, &pieces(to_s)).await;
+        }
+        test.roll_up().await.unwrap();
+    }
+    // What is read: the day, where nothing later is in it, else its hours and minutes.
+    let requests = async |to_s| {
+        let query = EndpointQuery { cover: Cover::fewest(&pieces(to_s)), service: Some("web".to_owned()) };
+        test.endpoints(&query).await.unwrap().iter().map(|row| row.figures.requests).sum::<u64>()
+    };
+    test.run("DELETE FROM endpoint_hour").await;
+    assert_eq!([requests(NOON).await, requests(NOON - 1_020).await], [180, 43]);
+}
+
 #[tokio::test]
 async fn reads_run_on_any_task() {
     let test = filled().await;
     let store = test.store.clone();
     let task = tokio::spawn(async move {
-        let query = EndpointQuery { pieces: Pieces::whole(Level::Day, day()), service: None };
+        let query = EndpointQuery { cover: Pieces::whole(Level::Day, day()).into(), service: None };
         (store.endpoints(&query).await, store.probe(&TestLog::new(0).next(tally(&[]))).await)
     });
     assert_eq!(task.await.unwrap().0.unwrap().len(), 2);

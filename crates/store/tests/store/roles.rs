@@ -131,7 +131,7 @@ async fn answer(api: &Store) {
     api.floors().await.unwrap();
     for level in Level::ALL {
         let found = api
-            .endpoints(&EndpointQuery { pieces: Pieces::whole(level, HOUR), service: Some("s".into()) })
+            .endpoints(&EndpointQuery { cover: Pieces::whole(level, HOUR).into(), service: Some("s".into()) })
             .await
             .unwrap();
         api.summary(&Pieces::whole(level, HOUR)).await.unwrap();

@@ -81,8 +81,10 @@ async fn reads() {
     let read = async |what: &str, level| {
         for _ in 0..3 {
             let started = Instant::now();
-            let rows =
-                store.endpoints(&EndpointQuery { pieces: Pieces::whole(level, window), service: None }).await.unwrap();
+            let rows = store
+                .endpoints(&EndpointQuery { cover: Pieces::whole(level, window).into(), service: None })
+                .await
+                .unwrap();
             println!("{what}: {} endpoints in {:.3} s", rows.len(), started.elapsed().as_secs_f64());
         }
     };
