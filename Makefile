@@ -27,7 +27,7 @@ RELEASE ?= tally
 RELEASE_NAMESPACE ?= tally-release
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser-test dashboard dashboard-check screenshots bench bench-counts bench-growth bench-dashboard chaos lint prerequisites page-prerequisites test-prerequisites bench-prerequisites counts-prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
+.PHONY: help run demo test browser-test dashboard dashboard-check screenshots bench bench-counts bench-growth bench-peers bench-dashboard chaos lint prerequisites page-prerequisites test-prerequisites bench-prerequisites counts-prerequisites peers-prerequisites rules-check chart-check deploy rollback image chart-lifecycle cluster-test
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -79,6 +79,11 @@ bench-growth: bench-prerequisites ## Measure how cost grows, a chart for each pa
 	$(bins)
 	@ulimit -n "$$(ulimit -H -n)"; exec "$(target)/release/tally-bench" growth --filter "$(FILTER)" $(if $(QUICK),--quick --out "$(target)/benchmarks" --charts "$(target)/benchmarks/growth") $(if $(ROUNDS),--rounds $(ROUNDS))
 
+bench-peers: peers-prerequisites ## Measure Tally beside Python, Bento and GoAccess, into docs/benchmarks/peers.md (FILTER=singles QUICK=1 ROUNDS=5)
+	$(bins)
+	@scripts/install-peers "$(target)"
+	@exec "$(target)/release/tally-bench" peers --filter "$(FILTER)" $(if $(QUICK),--quick --out "$(target)/benchmarks") $(if $(ROUNDS),--rounds $(ROUNDS))
+
 chaos: prerequisites ## Kill everything at random for long, then count (CHAOS_SECONDS=600)
 	cargo build --workspace --bins --tests
 	CHAOS_SECONDS="$(CHAOS_SECONDS)" cargo test --workspace --test e2e chaos -- --nocapture --include-ignored
@@ -103,6 +108,9 @@ bench-prerequisites:
 
 counts-prerequisites:
 	@scripts/install-prerequisites bench-counts
+
+peers-prerequisites:
+	@scripts/install-prerequisites bench-peers
 
 rules-check: ## Test the alerts and parse the dashboards' PromQL with promtool
 	@scripts/check-rules

@@ -44,18 +44,25 @@ pub(crate) struct Arguments {
     pub(crate) bench: Bench,
 }
 
-/// What is measured, and how well.
+/// Which parts are measured, and how well.
 #[derive(Debug, Args)]
-pub(crate) struct Bench {
+pub(crate) struct Asked {
     /// Measure only the parts whose name has one of these in it
     #[arg(long, value_name = "PART", default_value = "")]
     pub(crate) filter: String,
-    /// Fewer and shorter rounds, all parts in less than five minutes; for a look, not for quoting
+    /// Fewer and shorter rounds; for a look, not for quoting
     #[arg(long)]
     pub(crate) quick: bool,
     /// Rounds that count, for each figure
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
     pub(crate) rounds: Option<u8>,
+}
+
+/// What is measured, and where it is kept.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
     /// Where latest.json and latest.md go; nothing is written if empty
     #[arg(long, value_name = "DIR", default_value = "docs/benchmarks")]
     pub(crate) out: PathBuf,
@@ -74,18 +81,11 @@ Parts (--filter takes any piece of a name; several are divided by commas), with 
 Every run is a fresh system, in interleaved rounds as in the bench, and its counts are held against what was posted.
 Thousands of connections need as many open files (ulimit -n).";
 
-/// Which parts of the growth are measured, and how well.
+/// Which parts of the growth are measured, and where they are kept.
 #[derive(Debug, Args)]
 pub(crate) struct Growth {
-    /// Measure only the parts whose name has one of these in it
-    #[arg(long, value_name = "PART", default_value = "")]
-    pub(crate) filter: String,
-    /// One short round of everything; for a look, not for quoting
-    #[arg(long)]
-    pub(crate) quick: bool,
-    /// Rounds that count, for each point
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
-    pub(crate) rounds: Option<u8>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
     /// Measure nothing, draw the charts again from growth.json
     #[arg(long)]
     pub(crate) redraw: bool,
@@ -97,12 +97,38 @@ pub(crate) struct Growth {
     pub(crate) charts: PathBuf,
 }
 
+const PEERS_NOTES: &str = "\
+Parts (--filter takes any piece of a name; several are divided by commas):
+  singles  one event a POST
+  batches  100 events a POST
+  import   `tally import` of a log, against GoAccess: the same as in the bench
+
+Peers: Python (FastAPI, redis-py, asyncpg), counting event by event or with executemany, and Bento; what they run is in
+bench/peers, and `make bench-peers` installs it into target/peers. Each has a Redis and a PostgreSQL of its own with Tally's
+settings, gets the same bodies on as many connections, and takes its turn in the same rounds.
+
+Every run lasts until all that was answered is counted, and each peer's counts are held against what was posted: what
+it lost or doubled is a figure of its own. Tally must be right, or the bench ends with an error.";
+
+/// What is measured beside Tally, and where it is kept.
+#[derive(Debug, Args)]
+pub(crate) struct Peers {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Where peers.json and peers.md go; nothing is written if empty
+    #[arg(long, value_name = "DIR", default_value = "docs/benchmarks")]
+    pub(crate) out: PathBuf,
+}
+
 /// What else the bench does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Measure how cost grows with one thing at a time, and draw a chart of each
     #[command(after_long_help = GROWTH_NOTES)]
     Growth(Growth),
+    /// Measure what others would use in Tally's place, in the same rounds
+    #[command(after_long_help = PEERS_NOTES)]
+    Peers(Peers),
     /// Serve the limits (a), (b) and (c) on a port
     #[command(hide = true)]
     ServeLimits {
@@ -113,60 +139,47 @@ pub(crate) enum Command {
     },
 }
 
-impl Bench {
-    /// How much is measured.
-    pub(crate) fn effort(&self) -> Effort {
-        effort(self.quick, self.rounds, if self.quick { (2, 1) } else { (5, 4) })
+impl Asked {
+    /// Rounds and seconds, in full or for a look, unless so many rounds are asked for.
+    pub(crate) fn effort(&self, full: (usize, u64), look: (usize, u64)) -> Effort {
+        let (rounds, seconds) = if self.quick { look } else { full };
+        let rounds = self.rounds.map_or(rounds, usize::from);
+        Effort { rounds, repeats_max: if self.quick { 0 } else { rounds }, seconds }
     }
 
     /// Whether this part is asked for.
     pub(crate) fn wants(&self, part: &str) -> bool {
-        wants(&self.filter, part)
+        self.filter.split(',').any(|piece| part.contains(piece.trim()))
     }
 
-    /// The command that measures the same again.
-    pub(crate) fn command(&self) -> String {
-        let mut command = "make bench".to_owned();
-        if !self.filter.is_empty() {
-            command += &format!(" FILTER={}", self.filter);
-        }
-        if self.quick {
-            command += " QUICK=1";
-        }
-        if let Some(rounds) = self.rounds {
-            command += &format!(" ROUNDS={rounds}");
-        }
-        command
+    /// The command that measures `filter` again, by this target of the Makefile.
+    pub(crate) fn command(&self, target: &str, filter: &str) -> String {
+        let filter = if filter.is_empty() { String::new() } else { format!(" FILTER={filter}") };
+        let quick = if self.quick { " QUICK=1" } else { "" };
+        let rounds = self.rounds.map(|rounds| format!(" ROUNDS={rounds}")).unwrap_or_default();
+        format!("make {target}{filter}{quick}{rounds}")
+    }
+}
+
+impl Bench {
+    /// How much is measured.
+    pub(crate) fn effort(&self) -> Effort {
+        self.asked.effort((5, 4), (2, 1))
     }
 }
 
 impl Growth {
     /// How much is measured.
     pub(crate) fn effort(&self) -> Effort {
-        effort(self.quick, self.rounds, if self.quick { (1, 1) } else { (3, 3) })
-    }
-
-    /// Whether this part is asked for.
-    pub(crate) fn wants(&self, part: &str) -> bool {
-        wants(&self.filter, part)
-    }
-
-    /// The command that measures a part again.
-    pub(crate) fn command(&self, part: &str) -> String {
-        let quick = if self.quick { " QUICK=1" } else { "" };
-        let rounds = self.rounds.map(|rounds| format!(" ROUNDS={rounds}")).unwrap_or_default();
-        format!("make bench-growth FILTER={part}{quick}{rounds}")
+        self.asked.effort((3, 3), (1, 1))
     }
 }
 
-/// Rounds and seconds, unless so many rounds are asked for.
-fn effort(is_quick: bool, asked: Option<u8>, (rounds, seconds): (usize, u64)) -> Effort {
-    let rounds = asked.map_or(rounds, usize::from);
-    Effort { rounds, repeats_max: if is_quick { 0 } else { rounds }, seconds }
-}
-
-fn wants(filter: &str, part: &str) -> bool {
-    filter.split(',').any(|piece| part.contains(piece.trim()))
+impl Peers {
+    /// How much is measured. A peer that counts more slowly than it accepts needs many times these seconds.
+    pub(crate) fn effort(&self) -> Effort {
+        self.asked.effort((3, 2), (1, 1))
+    }
 }
 
 #[cfg(test)]
@@ -175,7 +188,8 @@ mod tests {
 
     #[test]
     fn parts_are_found_by_a_piece_of_their_name() {
-        let wants = |filter: &str, part| Arguments::parse_from(["tally-bench", "--filter", filter]).bench.wants(part);
+        let wants =
+            |filter: &str, part| Arguments::parse_from(["tally-bench", "--filter", filter]).bench.asked.wants(part);
         assert!(wants("", "reads") && wants("single", "singles") && wants("apply, reads", "reads"));
         assert!(!wants("apply", "reads"));
     }

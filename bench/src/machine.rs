@@ -1,6 +1,7 @@
 //! The machine: what its processes take of it, and what it is.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
@@ -112,13 +113,15 @@ pub(crate) fn description() -> String {
     format!("{cores} cores ({}), {:.0} GiB, Linux {}", model.unwrap_or("unknown"), kib / 1_048_576.0, kernel.trim())
 }
 
+/// The first line of what a program says, if it can be asked.
+pub(crate) fn first_line(program: impl AsRef<OsStr>, argument: &str) -> Option<String> {
+    let output = Command::new(program).arg(argument).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    text.lines().next().map(str::to_owned)
+}
+
 /// Versions of what is measured and of what measures.
 pub(crate) fn versions() -> String {
-    let first_line = |program: &str, argument: &str| {
-        let output = Command::new(program).arg(argument).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        text.lines().next().map(str::to_owned)
-    };
     let revision = || {
         let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
         output.status.success().then(|| format!("tally {}", String::from_utf8_lossy(&output.stdout).trim()))
@@ -127,7 +130,9 @@ pub(crate) fn versions() -> String {
         let version = line.split("v=").nth(1).and_then(|rest| rest.split(' ').next());
         version.map_or(line.clone(), |version| format!("Redis {version}"))
     });
+    let postgres = first_line("psql", "--version")
+        .map(|line| format!("PostgreSQL {}", line.split(' ').nth(2).unwrap_or_default()));
     let wrk = first_line("wrk", "--version").map(|line| line.split(" [").next().unwrap_or_default().to_owned());
-    let known = [revision(), redis, first_line("rustc", "--version"), wrk];
+    let known = [revision(), redis, postgres, first_line("rustc", "--version"), wrk];
     known.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -20,6 +20,8 @@ mod chart;
 mod chart_axis;
 mod growth;
 
+mod peers;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -27,6 +29,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::args::{Arguments, Bench, Command};
 use crate::error::Error;
+use crate::table::Origin;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -34,11 +37,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let (parts, is_part) = match &arguments.command {
-        Some(Command::Growth(growth)) => (&growth::PARTS[..], growth::PARTS.iter().any(|part| growth.wants(part))),
-        _ => (&figures::PARTS[..], figures::PARTS.iter().any(|part| arguments.bench.wants(part))),
+    let (asked, parts) = match &arguments.command {
+        Some(Command::Growth(growth)) => (&growth.asked, &growth::PARTS[..]),
+        Some(Command::Peers(peers)) => (&peers.asked, &peers::PARTS[..]),
+        _ => (&arguments.bench.asked, &figures::PARTS[..]),
     };
-    if !is_part {
+    if !parts.iter().any(|part| asked.wants(part)) {
         let parts = parts.join(", ");
         let error = Arguments::command().error(
             clap::error::ErrorKind::InvalidValue,
@@ -49,6 +53,7 @@ async fn main() -> ExitCode {
     let outcome = match arguments.command {
         Some(Command::ServeLimits { port, workers }) => limits::serve(port, workers).await,
         Some(Command::Growth(growth)) => growth::run(&growth).await,
+        Some(Command::Peers(peers)) => peers::run(&peers).await,
         None => bench(&arguments.bench).await,
     };
     match outcome {
@@ -61,18 +66,9 @@ async fn main() -> ExitCode {
 }
 
 async fn bench(bench: &Bench) -> Result<(), Error> {
-    let mut all = Vec::new();
-    for part in figures::PARTS.into_iter().filter(|part| bench.wants(part)) {
-        say(&format!("{part}:"));
-        let mut rows = figures::measure(part, bench.effort()).await?;
-        table::sign(&mut rows, &bench.command());
-        // Part by part: what is measured stays, whatever becomes of the rest.
-        if !bench.out.as_os_str().is_empty() {
-            table::keep(&bench.out, &rows)?;
-        }
-        all.extend(rows);
-    }
-    std::io::stdout().write_all(table::aligned(&all).as_bytes()).map_err(Error::io("write the table"))
+    let origin = Origin { command: bench.asked.command("bench", &bench.asked.filter), versions: machine::versions() };
+    let parts = figures::PARTS.into_iter().filter(|part| bench.asked.wants(part));
+    table::LATEST.fill(&bench.out, &origin, parts, async |part| figures::measure(part, bench.effort()).await).await
 }
 
 /// Tells the person at the terminal how far it is.

@@ -60,6 +60,18 @@ pub(crate) struct Cpu {
     pub(crate) postgres: f64,
 }
 
+impl Cpu {
+    /// What was taken since another look.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            api: self.api - before.api,
+            redis: self.redis - before.redis,
+            consumer: self.consumer - before.consumer,
+            postgres: self.postgres - before.postgres,
+        }
+    }
+}
+
 impl System {
     /// Redis as said, a durable PostgreSQL, migrated, and an API that is ready. No consumer yet, but the log is open.
     pub(crate) async fn start(append_fsync: AppendFsync, settings: &[(&str, &str)]) -> Result<Self, Error> {

@@ -1,6 +1,7 @@
 //! What was measured, as one aligned table, as Markdown, and as JSON.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::machine;
 use crate::rounds::{Measured, Range, short};
+use crate::say;
 
 /// What a figure should be.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +31,13 @@ pub(crate) struct Hops {
     redis: f64,
     consumer: f64,
     postgres: f64,
+}
+
+impl Hops {
+    fn of(measured: &Measured, contender: usize) -> Self {
+        let of = |name| measured.range(contender, name).median;
+        Self { api: of("api us"), redis: of("redis us"), consumer: of("consumer us"), postgres: of("postgres us") }
+    }
 }
 
 /// One figure.
@@ -54,6 +63,9 @@ pub(crate) struct Row {
     #[serde(default)]
     noisy: bool,
     cpu_us_per_event: Option<Hops>,
+    /// That of the limit, where it is a system of the same processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit_cpu_us_per_event: Option<Hops>,
     at: String,
     command: String,
     machine: String,
@@ -80,6 +92,7 @@ impl Row {
             rounds,
             noisy,
             cpu_us_per_event: None,
+            limit_cpu_us_per_event: None,
             at: String::new(),
             command: String::new(),
             machine: String::new(),
@@ -122,13 +135,13 @@ impl Row {
 
     /// With the processor time of each part.
     pub(crate) fn with_hops(mut self, measured: &Measured, contender: usize) -> Self {
-        let of = |name| measured.range(contender, name).median;
-        self.cpu_us_per_event = Some(Hops {
-            api: of("api us"),
-            redis: of("redis us"),
-            consumer: of("consumer us"),
-            postgres: of("postgres us"),
-        });
+        self.cpu_us_per_event = Some(Hops::of(measured, contender));
+        self
+    }
+
+    /// With that of the limit.
+    pub(crate) fn with_limit_hops(mut self, measured: &Measured, contender: usize) -> Self {
+        self.limit_cpu_us_per_event = Some(Hops::of(measured, contender));
         self
     }
 
@@ -156,17 +169,27 @@ fn ratio_text(ratio: Range) -> String {
 
 const HEAD: [&str; 6] = ["figure", "limit", "value", "ratio", "must / stretch", "meets"];
 
+/// Where figures come from.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// What measures the same again.
+    pub(crate) command: String,
+    /// What was measured, and what measured it.
+    pub(crate) versions: String,
+}
+
 /// Says of each row when, where and how it was measured.
-pub(crate) fn sign(rows: &mut [Row], command: &str) {
-    let (machine, versions, at) = (machine::description(), machine::versions(), jiff::Timestamp::now());
+fn sign(rows: &mut [Row], origin: &Origin) {
+    let (machine, at) = (machine::description(), jiff::Timestamp::now());
     for row in rows {
         row.at = format!("{at:.0}");
-        (row.command, row.machine, row.versions) = (command.to_owned(), machine.clone(), versions.clone());
+        (row.command, row.versions) = (origin.command.clone(), origin.versions.clone());
+        row.machine.clone_from(&machine);
     }
 }
 
 /// The table for a terminal.
-pub(crate) fn aligned(rows: &[Row]) -> String {
+fn aligned(rows: &[Row]) -> String {
     let cells: Vec<[String; 6]> = std::iter::once(HEAD.map(str::to_owned)).chain(rows.iter().map(Row::cells)).collect();
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
@@ -178,49 +201,105 @@ pub(crate) fn aligned(rows: &[Row]) -> String {
     text
 }
 
-/// Puts the rows into `latest.json` and `latest.md` of a directory, in place of what was there of the same figures.
-///
-/// # Errors
-/// If the files cannot be read or written.
-pub(crate) fn keep(directory: &Path, rows: &[Row]) -> Result<(), Error> {
-    std::fs::create_dir_all(directory).map_err(Error::io("make the directory"))?;
-    let json = directory.join("latest.json");
-    let mut all: Vec<Row> = match std::fs::read(&json) {
-        Ok(bytes) => serde_json::from_slice(&bytes)?,
-        Err(_) => Vec::new(),
-    };
-    for row in rows {
-        match all.iter_mut().find(|old| old.figure == row.figure) {
-            Some(old) => *old = row.clone(),
-            None => all.push(row.clone()),
-        }
-    }
-    let text = serde_json::to_string_pretty(&all)? + "\n";
-    std::fs::write(&json, text).map_err(Error::io("write latest.json"))?;
-    std::fs::write(directory.join("latest.md"), markdown(&all)).map_err(Error::io("write latest.md"))
+/// A table that is kept in two files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sheet {
+    /// What both files are called.
+    name: &'static str,
+    /// What writes them.
+    command: &'static str,
 }
 
-fn markdown(rows: &[Row]) -> String {
-    let mut text = "# What `make bench` measured last\n\n".to_owned();
-    text += "Written by `make bench`; not to be edited. [performance.md](../performance.md) says what the figures mean.\n\n";
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    text += &line(&HEAD.map(str::to_owned));
-    text += "|---|---|---|---|---|---|\n";
-    rows.iter().for_each(|row| text += &line(&row.cells()));
-    text += "\nMedian [least..most] of the rounds; a ratio is the median of the rounds' own quotients. Noisy: other processes \
-             took more than 0.1 core in a round that counts, so that this figure proves nothing yet.\n";
-    let hops: Vec<_> = rows.iter().filter_map(|row| Some((row, row.cpu_us_per_event?))).collect();
-    if !hops.is_empty() {
-        text += "\n## Processor time of an event, in microseconds, by process\n\n| load | API | Redis | consumer | PostgreSQL |\n|---|---|---|---|---|\n";
-        for (row, hops) in hops {
-            let cells = [hops.api, hops.redis, hops.consumer, hops.postgres].map(|us| format!("{us:.3}"));
-            text += &format!("| {} | {} |\n", row.figure, cells.join(" | "));
+/// Tally against the machine's limits.
+pub(crate) const LATEST: Sheet = Sheet { name: "latest", command: "make bench" };
+/// Tally against what others would use in its place.
+pub(crate) const PEERS: Sheet = Sheet { name: "peers", command: "make bench-peers" };
+
+impl Sheet {
+    /// Measures the parts and writes the table to stdout. What is measured of a part is kept at once, whatever becomes of
+    /// the rest, unless the directory has no name.
+    ///
+    /// # Errors
+    /// Those of `measure`, or if the files cannot be read or written.
+    pub(crate) async fn fill(
+        self,
+        directory: &Path,
+        origin: &Origin,
+        parts: impl Iterator<Item = &'static str>,
+        mut measure: impl AsyncFnMut(&'static str) -> Result<Vec<Row>, Error>,
+    ) -> Result<(), Error> {
+        let mut all = Vec::new();
+        for part in parts {
+            say(&format!("{part}:"));
+            let mut rows = measure(part).await?;
+            sign(&mut rows, origin);
+            if !directory.as_os_str().is_empty() {
+                self.keep(directory, &rows)?;
+            }
+            all.extend(rows);
         }
+        std::io::stdout().write_all(aligned(&all).as_bytes()).map_err(Error::io("write the table"))
     }
-    text += "\n## When, where and how\n\n| figure | rounds | at | command | machine | versions |\n|---|---|---|---|---|---|\n";
-    for row in rows {
-        let cells = [&row.figure, &row.rounds, &row.at, &format!("`{}`", row.command), &row.machine, &row.versions];
-        text += &line(&cells.map(Clone::clone));
+
+    /// Puts the rows into the files, in place of what was there of the same figures.
+    fn keep(self, directory: &Path, rows: &[Row]) -> Result<(), Error> {
+        std::fs::create_dir_all(directory).map_err(Error::io("make the directory"))?;
+        let [json, markdown] = ["json", "md"].map(|kind| directory.join(format!("{}.{kind}", self.name)));
+        let mut all: Vec<Row> = match std::fs::read(&json) {
+            Ok(bytes) => serde_json::from_slice(&bytes)?,
+            Err(_) => Vec::new(),
+        };
+        for row in rows {
+            match all.iter_mut().find(|old| old.figure == row.figure) {
+                Some(old) => *old = row.clone(),
+                None => all.push(row.clone()),
+            }
+        }
+        let write =
+            |path: &Path, text| std::fs::write(path, text).map_err(Error::io(format!("write {}", path.display())));
+        write(&json, serde_json::to_string_pretty(&all)? + "\n")?;
+        write(&markdown, self.markdown(&all))
+    }
+
+    fn markdown(self, rows: &[Row]) -> String {
+        let command = self.command;
+        let mut text = format!(
+            "# What `{command}` measured last\n\nWritten by `{command}`; not to be edited. \
+             [performance.md](../performance.md) says what the figures mean.\n\n"
+        );
+        text += &line(&HEAD.map(str::to_owned));
+        text += "|---|---|---|---|---|---|\n";
+        rows.iter().for_each(|row| text += &line(&row.cells()));
+        text += "\nMedian [least..most] of the rounds; a ratio is the median of the rounds' own quotients. Noisy: other processes \
+                 took more than 0.1 core in a round that counts, so that this figure proves nothing yet.\n";
+        text += &processor_time(rows);
+        text += "\n## When, where and how\n\n| figure | rounds | at | command | machine | versions |\n|---|---|---|---|---|---|\n";
+        for row in rows {
+            let cells = [&row.figure, &row.rounds, &row.at, &format!("`{}`", row.command), &row.machine, &row.versions];
+            text += &line(&cells.map(Clone::clone));
+        }
+        text
+    }
+}
+
+fn line(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// A section on the processors, if any row knows of them.
+fn processor_time(rows: &[Row]) -> String {
+    let limit = |row: &Row| format!("{}: {}", row.figure, row.limit_name.as_deref().unwrap_or_default());
+    let both = |row: &Row| [(row.figure.clone(), row.cpu_us_per_event), (limit(row), row.limit_cpu_us_per_event)];
+    let hops: Vec<_> = rows.iter().flat_map(both).filter_map(|(load, hops)| Some((load, hops?))).collect();
+    if hops.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "\n## Processor time of an event, in microseconds, by process\n\n| load | API | Redis | consumer | PostgreSQL |\n|---|---|---|---|---|\n"
+            .to_owned();
+    for (load, hops) in hops {
+        let cells = [hops.api, hops.redis, hops.consumer, hops.postgres].map(|us| format!("{us:.3}"));
+        text += &format!("| {load} | {} |\n", cells.join(" | "));
     }
     text
 }
@@ -260,8 +339,8 @@ mod tests {
         let named = |name: &str, value| {
             Row::new(name, "x", Range { median: value, min: value, max: value }, (String::new(), false))
         };
-        keep(&directory, &[named("a", 1.0), named("b", 2.0)]).unwrap();
-        keep(&directory, &[named("b", 3.0)]).unwrap();
+        LATEST.keep(&directory, &[named("a", 1.0), named("b", 2.0)]).unwrap();
+        LATEST.keep(&directory, &[named("b", 3.0)]).unwrap();
         let kept: serde_json::Value =
             serde_json::from_slice(&std::fs::read(directory.join("latest.json")).unwrap()).unwrap();
         assert_eq!(

@@ -10,8 +10,8 @@ use crate::system::System;
 use crate::table::{Row, Target};
 
 /// Threads that serve HTTP, of limits and product alike. wrk takes a core for singles, and next to none for batches.
-const WORKERS_SINGLES: usize = 1;
-const WORKERS_BATCHES: usize = 2;
+pub(crate) const WORKERS_SINGLES: usize = 1;
+pub(crate) const WORKERS_BATCHES: usize = 2;
 
 pub(super) async fn singles(effort: Effort) -> Result<Vec<Row>, Error> {
     let limits = Limits::start(WORKERS_SINGLES).await?;

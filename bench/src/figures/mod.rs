@@ -9,6 +9,8 @@ mod ingest;
 mod memory;
 mod reads;
 
+pub(crate) use ingest::{WORKERS_BATCHES, WORKERS_SINGLES};
+
 use crate::error::Error;
 use crate::rounds::Effort;
 use crate::table::Row;

@@ -26,11 +26,11 @@ pub(crate) const PARTS: [&str; 7] = ["shards", "endpoints", "connections", "proc
 /// # Errors
 /// If anything fails, or is counted wrongly.
 pub(crate) async fn run(growth: &Growth) -> Result<(), Error> {
-    for part in PARTS.into_iter().filter(|part| growth.wants(part)) {
+    for part in PARTS.into_iter().filter(|part| growth.asked.wants(part)) {
         say(&format!("{part}:"));
         if !growth.redraw {
             let chart = measure(part, growth.effort()).await?;
-            kept::keep(&growth.out, Kept::now(part, &growth.command(part), chart))?;
+            kept::keep(&growth.out, Kept::now(part, &growth.asked.command("bench-growth", part), chart))?;
         }
         let drawn = kept::draw(&growth.out, &growth.charts, part)?;
         say(&format!("  {}", drawn.display()));
