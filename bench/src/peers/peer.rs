@@ -175,7 +175,7 @@ mod tests {
         let increment = CONSUMER.split("INCREMENT = \"\"\"").nth(1).unwrap().split("\"\"\"").next().unwrap();
         python.batch_execute(SCHEMA).await.unwrap();
         bento.batch_execute(SCHEMA).await.unwrap();
-        let events = [("/a", 200, 1_500, 0), ("/a", 404, 250, 59), ("/a", 500, 2_000, 60), ("/b", 399, 1, 61)];
+        let events = [("/a", 200, 1_500_i64, 0), ("/a", 404, 250, 59), ("/a", 500, 2_000, 60), ("/b", 399, 1, 61)];
         for _ in 0..2 {
             let mut array = Vec::new();
             for (route, status, us, second) in events {
