@@ -206,7 +206,7 @@ fn stretches_of(parts: &[(Level, Window)], when: &'static str) -> Vec<Stretch> {
     // Parts are adjacent, and minutes only first or last.
     let mut coarser = parts.iter().filter(|part| part.0 > Level::Minute).map(|part| part.1);
     if let Some(first) = coarser.next() {
-        let to_s = coarser.last().map_or(first.to_s, |last| last.to_s);
+        let to_s = coarser.next_back().map_or(first.to_s, |last| last.to_s);
         stretches.push(stretch(Source::Fresh, Window { from_s: first.from_s, to_s }));
     }
     stretches
