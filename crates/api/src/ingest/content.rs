@@ -22,7 +22,7 @@ pub(crate) enum Encoding {
 /// 415 for every other type, and for a charset that is not UTF-8.
 pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
     const EXPECTED: &str = "application/json or application/x-ndjson, in UTF-8";
-    let text = joined(headers, header::CONTENT_TYPE);
+    let text = joined(headers, &header::CONTENT_TYPE);
     match media(&text).ok_or_else(|| unsupported(&text, EXPECTED))? {
         "application/json" | "text/json" => Ok(Form::Document),
         "application/x-ndjson"
@@ -43,7 +43,7 @@ pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
 /// 415 for everything else, and where nothing is said.
 pub(crate) fn json(headers: &HeaderMap) -> Result<(), Problem> {
     const EXPECTED: &str = "application/json, in UTF-8";
-    let text = joined(headers, header::CONTENT_TYPE);
+    let text = joined(headers, &header::CONTENT_TYPE);
     match media(&text) {
         Some("application/json" | "text/json") => Ok(()),
         _ => Err(unsupported(&text, EXPECTED)),
@@ -55,7 +55,7 @@ pub(crate) fn json(headers: &HeaderMap) -> Result<(), Problem> {
 /// # Errors
 /// 415 for every other type than the two of OTLP/HTTP.
 pub(crate) fn encoded(headers: &HeaderMap) -> Result<Encoded, Problem> {
-    let text = joined(headers, header::CONTENT_TYPE);
+    let text = joined(headers, &header::CONTENT_TYPE);
     match media(&text) {
         Some("application/x-protobuf") => Ok(Encoded::Protobuf),
         Some("application/json") => Ok(Encoded::Json),
@@ -76,7 +76,7 @@ fn media(text: &str) -> Option<&str> {
 /// # Errors
 /// 415 for everything but gzip, zstd and identity, and for more than one of them.
 pub(crate) fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
-    let text = joined(headers, header::CONTENT_ENCODING);
+    let text = joined(headers, &header::CONTENT_ENCODING);
     let mut codings = text.split(',').map(str::trim).filter(|coding| !matches!(*coding, "" | "identity"));
     let found = match codings.next() {
         None => Some(Encoding::Identity),
@@ -92,14 +92,14 @@ pub(crate) fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
 
 /// All values of a header, in small letters; bytes that are no text become `?`. Mostly there is one at most, and as it
 /// should be.
-fn joined(headers: &HeaderMap, name: HeaderName) -> Cow<'_, str> {
-    let mut values = headers.get_all(&name);
+fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, str> {
+    let mut values = headers.get_all(name);
     match (values.next().map(HeaderValue::to_str), values.next()) {
         (None, _) => return "".into(),
         (Some(Ok(only)), None) if !only.bytes().any(|byte| byte.is_ascii_uppercase()) => return only.into(),
         _ => {}
     }
-    let values = headers.get_all(&name).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
+    let values = headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
     values.collect::<Vec<_>>().join(",").into()
 }
 
