@@ -15,12 +15,10 @@ async fn a_restored_backup_is_counted_on_from_the_log() {
     let mut system = System::start().await;
     post_some(&system, "before", None).await;
     system.counted().await;
-    let backup = "create database backup template tally";
-    let disconnect =
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'tally' and pid <> pg_backend_pid()";
     let consumer = system.consumers.pop().unwrap();
     consumer.kill9().await.unwrap();
-    copy_database(&system, disconnect, backup).await;
+    alone(&system, "create database backup template tally").await;
+    psql(&system, "alter database tally allow_connections true").await;
     system.add_consumer();
     for service in ["after", "later"] {
         post_some(&system, service, Some(service)).await;
@@ -30,8 +28,8 @@ async fn a_restored_backup_is_counted_on_from_the_log() {
 
     let consumer = system.consumers.pop().unwrap();
     consumer.kill9().await.unwrap();
-    copy_database(&system, disconnect, "drop database tally").await;
-    copy_database(&system, disconnect, "create database tally template backup").await;
+    alone(&system, "drop database tally").await;
+    psql(&system, "create database tally template backup").await;
     system.add_consumer();
     post_some(&system, "now", None).await;
     assert_eq!(system.counted().await["counted"], 200);
@@ -40,15 +38,15 @@ async fn a_restored_backup_is_counted_on_from_the_log() {
     assert_eq!(after, before);
 }
 
-/// Runs `statement` with nobody connected to `tally`; the API's pool may come back in between, so it is tried again.
-async fn copy_database(system: &System, disconnect: &str, statement: &str) {
-    for _ in 0..100 {
-        system.postgres.psql("postgres", disconnect).await.unwrap();
-        if system.postgres.psql("postgres", statement).await.is_ok() {
-            return;
-        }
-    }
-    panic!("{statement} found somebody connected each time");
+async fn psql(system: &System, statement: &str) {
+    system.postgres.psql("postgres", statement).await.unwrap();
+}
+
+/// Runs `statement` with nobody connected to `tally`, and nobody let in: the API's pool would come back at once.
+async fn alone(system: &System, statement: &str) {
+    psql(system, "alter database tally allow_connections false").await;
+    psql(system, "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'tally'").await;
+    psql(system, statement).await;
 }
 
 #[tokio::test]
