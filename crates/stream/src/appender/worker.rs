@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use redis::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::flight::Call;
@@ -56,6 +57,8 @@ impl Worker {
             if self.queue.is_empty() {
                 let Some(pending) = self.pending.recv().await else { return };
                 self.queue.push_back(pending);
+                // Whoever is ready by now joins: a first request that left alone would make all others wait for the next call.
+                yield_now().await;
             }
             while let Ok(pending) = self.pending.try_recv() {
                 self.queue.push_back(pending);
