@@ -24,13 +24,13 @@ const LONGER: u64 = 2;
 /// one shard that has more than the others, whose core then waits for it.
 const LEFT_AT_END: u64 = 10;
 /// A backlog of some seconds is more than the default allows.
-const BACKLOG: (&str, &str) = ("TALLY_BACKLOG_BYTES", "2147483648");
+const BACKLOG: [(&str, &str); 2] = [("TALLY_BACKLOG_BYTES", "2147483648"), ("TALLY_BACKLOG_EVENTS", "1000000000")];
 /// Pause between two looks at how far it is, and how long it may take.
 const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) async fn consumer(effort: Effort) -> Result<Vec<Row>, Error> {
-    let mut system = System::start(AppendFsync::EverySec, &[BACKLOG]).await?;
+    let mut system = System::start(AppendFsync::EverySec, &BACKLOG).await?;
     let mut seed = 0;
     let contenders = ["limit (d), 1000", "consumer, 1000", "limit (d), 100", "consumer, 100"];
     let measured = interleave(effort, &contenders, async |contender| {
