@@ -214,16 +214,16 @@ fn read_header(p: &[u8]) -> Option<Header> {
 }
 
 /// Fields of fixed widths, one after the other.
-struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl Fields<'_> {
-    fn next<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn next<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*field)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(crate) fn number(&mut self) -> Option<u64> {
         self.next().map(u64::from_be_bytes)
     }
 

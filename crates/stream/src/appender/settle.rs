@@ -6,11 +6,9 @@ use tally_model::Position;
 use super::Appended;
 use super::flight::{Call, Unit};
 use super::queue::Pending;
+use crate::entry::Fields;
 use crate::error::{Error, Refused};
 use crate::reply::{Parts, unexpected};
-
-/// What the script answers for each unit, in bytes.
-const REPLY_BYTES: usize = 29;
 
 /// What is to be done with a call after its answer.
 pub(super) enum Settled {
@@ -84,14 +82,12 @@ fn replies(answer: Value, count: usize) -> Result<Vec<Reply>, Error> {
         let said = parts.text()?;
         tracing::error!(said, "Redis refused the appends of a shard");
     }
-    let (replies, rest) = packed.as_chunks();
     if packed.is_empty() {
         return Ok(vec![Reply::UNKNOWN; count]);
     }
-    if replies.len() != count || !rest.is_empty() {
-        return Err(unexpected("answers to another number of requests"));
-    }
-    Ok(replies.iter().map(Reply::of).collect())
+    let mut fields = Fields(&packed);
+    let replies: Option<Vec<_>> = (0..count).map(|_| Reply::read(&mut fields)).collect();
+    replies.filter(|_| fields.0.is_empty()).ok_or_else(|| unexpected("answers to another number of requests"))
 }
 
 /// What the script says of one request.
@@ -106,14 +102,11 @@ struct Reply {
 impl Reply {
     const UNKNOWN: Self = Self { code: 7, at: Position::new(0, 0), received_ms: 0, events: 0 };
 
-    fn of(bytes: &[u8; REPLY_BYTES]) -> Self {
-        let number = |from: usize| bytes[from..from + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        Self {
-            code: bytes[0],
-            at: Position::new(number(1), number(9)),
-            received_ms: number(17).cast_signed(),
-            events: bytes[25..].iter().fold(0, |number, byte| number << 8 | u32::from(*byte)),
-        }
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let [code] = fields.next()?;
+        let at = Position::new(fields.number()?, fields.number()?);
+        let received_ms = i64::from_be_bytes(fields.next()?);
+        Some(Self { code, at, received_ms, events: u32::from_be_bytes(fields.next()?) })
     }
 }
 
