@@ -12,7 +12,6 @@ mod late;
 mod leases;
 mod levels;
 mod listen;
-mod many_endpoints;
 mod migrate;
 mod positions;
 mod quantiles;

@@ -13,7 +13,7 @@ use crate::fixture::{NOON, TestLog, apply_all, client, config, settings, tally};
 const BATCHES: u32 = 300;
 
 /// A PostgreSQL that forces its commits to the disk, as in production.
-pub(crate) async fn durable() -> (Postgres, Store) {
+async fn durable() -> (Postgres, Store) {
     let directory = TestServers::shared().await.unwrap().fresh_dir("durable").unwrap();
     let postgres = Postgres::start(&directory, PostgresOptions { durable: true, port: None }).await.unwrap();
     let store = Store::connect(&config(&postgres.url("postgres"))).await.unwrap();
