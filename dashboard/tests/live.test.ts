@@ -36,8 +36,8 @@ describe('a verdict', () => {
     expect(judge({ ...state, counted_through: '2026-03-12T13:31:59Z' }).is).toBe('live');
   });
   it('is the worst of all', () => {
-    const halted = [{ shard: 4, reason: 'GAP', counted_through: old, services: ['payments', 'checkout'] }];
-    expect(judge({ ...state, halted, counted_through: old })).toMatchObject({ is: 'halted', shards: [4], services: ['checkout', 'payments'] });
+    const halted = [{ shard: 4, reason: 'GAP', counted_through: old }];
+    expect(judge({ ...state, halted, counted_through: old })).toMatchObject({ is: 'halted', shards: [4] });
     expect(judge({ ...state, halted, redis: gone }).is).toBe('redis');
     expect(judge({ ...state, halted, redis: gone, postgres: gone }).is).toBe('postgres');
   });

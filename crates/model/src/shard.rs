@@ -1,4 +1,5 @@
-//! Which log an event goes to. Every choice follows from the request alone, so that a retry finds its own past.
+//! Which log an event goes to. Where a retry must find its own past, or votes their order, the choice follows from the request
+//! alone; else the shards take turns.
 
 use std::fmt;
 
@@ -7,6 +8,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Names of the hashes below, recorded beside the number of shards; a change of either is a new layout.
 pub const HASH_NAMES: &str = "sha256-16/xxh3-64";
+
+/// How long each shard's turn lasts, in milliseconds. Longer, a consumer that is slower than a burst shows it later; shorter,
+/// shards flush an endpoint's row more often than one alone would.
+const TURN_MS: i64 = 1_000;
 
 /// One log: the stream `events:{i}`, and its row in `shard_position`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,11 +41,11 @@ impl Shard {
         Self::of_hash(xxh3_64(poll.as_bytes()), count)
     }
 
-    /// Where a request without a client's key goes: by the service of its first accepted event, so that an endpoint's
-    /// rows meet one writer.
+    /// Where events without a client's key go: all to one shard, each second to the next. So requests share entries however
+    /// many shards there are, an endpoint's rows have one writer at a time, and no shard gets more than its part.
     #[must_use]
-    pub fn of_service(service: &str, count: u16) -> Self {
-        Self::of_hash(xxh3_64(service.as_bytes()), count)
+    pub fn in_turn(received_ms: i64, count: u16) -> Self {
+        Self::of_hash(received_ms.div_euclid(TURN_MS).cast_unsigned(), count)
     }
 
     /// Where a request with a client's key goes: by its id, whatever the body.
@@ -102,7 +107,6 @@ mod tests {
     #[test]
     fn layout_is_fixed_for_ever() {
         assert_eq!(RequestId::of_key("", "events", "", "k").to_string(), "11154d9aa6bb7b6f0ab615f8eb4c8d6a");
-        assert_eq!(Shard::of_service("checkout", 8).index(), 4);
         assert_eq!(Shard::of_poll("default", 8).index(), 2);
     }
 
@@ -112,11 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn every_shard_is_used() {
-        let mut seen = [0_u32; 8];
-        for i in 0..8000 {
-            seen[usize::from(Shard::of_service(&format!("service-{i}"), 8).index())] += 1;
-        }
-        assert!(seen.iter().all(|n| (800..1200).contains(n)), "{seen:?}");
+    fn every_shard_has_its_turn() {
+        let in_turn = |ms| Shard::in_turn(ms, 8).index();
+        let second = 1_700_000_000_000;
+        assert_eq!(in_turn(second), in_turn(second + 999));
+        let mut turns: Vec<_> = (0..8).map(|n| in_turn(second + n * 1_000)).collect();
+        turns.sort_unstable();
+        assert_eq!(turns, (0..8).collect::<Vec<_>>());
+        assert_ne!(in_turn(-1), in_turn(0));
     }
 }

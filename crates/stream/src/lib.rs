@@ -12,7 +12,7 @@
 //! | `events:{i}:meta` | hash | `cluster_id`, `layout`, `epoch`, `inc` (incarnation), the totals `entries` `events` `bytes`, `duplicates`, the mirror `applied` with its totals, `generation`, `window` |
 //! | `events:{i}:ids:<width>:<bucket>` | string | bytes charged to the clients' ids of one bucket of Redis TIME; expires |
 //! | `events:{i}:ids:<width>:<bucket>:<part>` | hash | request id → what was answered, 1/1024 of the bucket; expires |
-//! | `events:{i}:outcomes:<width>:<bucket>` | hash | sender (a lane of an API thread) → number and answers of its last call; expires |
+//! | `events:{i}:outcomes:<width>:<bucket>` | hash | sender (a thread of an API process) → number and answers of its last call; expires |
 //!
 //! Entry ids are `epoch-seq` and dense. `(E, 0)` is a **header** that chains to the last id before it; `(E, n)` is one
 //! request. An entry has two fields: `h`, the envelope that the append script packs, and `p`, the payload that

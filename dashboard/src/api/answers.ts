@@ -177,7 +177,7 @@ export interface LiveState {
   redis: Dependency;
   postgres: Dependency;
   consumer: Dependency & { alive: number; owned: number; shards: number };
-  halted: { shard: number; reason: string; counted_through: string | null; services: string[] }[];
+  halted: { shard: number; reason: string; counted_through: string | null }[];
 }
 
 export interface Shard {

@@ -12,7 +12,7 @@ export type Verdict =
   | { is: 'connecting' }
   | { is: 'reconnecting'; as_of_s: number | null; ago_s: number; again_in_s: number }
   | { is: 'postgres' | 'redis'; as_of_s: number | null }
-  | { is: 'halted'; shards: number[]; services: string[]; through_s: number | null; reason: string }
+  | { is: 'halted'; shards: number[]; through_s: number | null; reason: string }
   | { is: 'behind'; through_s: number; waiting: number; catch_up_s: number | null }
   | { is: 'waiting' }
   | { is: 'live'; through_s: number | null };
@@ -22,7 +22,6 @@ function halted(state: LiveState): Verdict {
   return {
     is: 'halted',
     shards: state.halted.map((one) => one.shard).sort((a, b) => a - b),
-    services: [...new Set(state.halted.flatMap((one) => one.services))].sort(),
     through_s: through.length ? Math.min(...through) : null,
     reason: state.halted[0]?.reason ?? '',
   };

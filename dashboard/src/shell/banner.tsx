@@ -46,11 +46,6 @@ const toPipeline = (
   </a>
 );
 
-/** `checkout`, `checkout and payments`, `a, b and c`. */
-function listed(names: string[]): string {
-  return names.length < 2 ? (names[0] ?? 'its services') : `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;
-}
-
 function Reconnecting({ verdict }: { verdict: Verdict & { is: 'reconnecting' } }) {
   const again = (
     <button type="button" class="button small" onClick={connect}>
@@ -83,7 +78,8 @@ function Halted({ verdict }: { verdict: Verdict & { is: 'halted' } }) {
   const title = `${words[0]!.toUpperCase()}${words.slice(1)} ${verdict.shards.length === 1 ? 'is' : 'are'} halted.`;
   return (
     <Banner weight="error" shape="square" title={title} action={toPipeline}>
-      Events of {listed(verdict.services)} are accepted but not counted since <At s={verdict.through_s} />. Their lines end there.
+      What it takes, a part of every service's events, is accepted but not counted since <At s={verdict.through_s} />: numbers from there
+      on are too low. Nothing is lost.
     </Banner>
   );
 }

@@ -38,10 +38,10 @@ pub(crate) async fn count(
     let nothing = |rejections| Counted { accepted: 0, rejections, duplicate: false, entry: None };
     let events = u32::try_from(accepted.len()).unwrap_or(u32::MAX);
     let shards = front.config.shards;
-    let shard = match (key, accepted.endpoints().first()) {
-        (Some(key), _) => Shard::of_request(key.id, shards),
-        (None, Some(first)) => Shard::of_service(&first.service, shards),
-        (None, None) => return Ok(nothing(rejections)),
+    let shard = match key {
+        Some(key) => Shard::of_request(key.id, shards),
+        None if accepted.is_empty() => return Ok(nothing(rejections)),
+        None => Shard::in_turn(rules.received_ms, shards),
     };
     let payload = Payload::Events(accepted);
     let request = AppendRequest { shard, key, received_ms: rules.received_ms, payload };

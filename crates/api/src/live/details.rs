@@ -1,4 +1,4 @@
-//! What changes slowly, and is asked for rarely: Redis's memory, how far the log reaches back, the schema, the services.
+//! What changes slowly, and is asked for rarely: Redis's memory, how far the log reaches back, the schema.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +33,6 @@ pub(super) struct Detail {
     pub(super) schema: Option<SchemaState>,
     /// When the database was made, in milliseconds since the Unix epoch.
     pub(super) since_ms: Option<i64>,
-    /// Names of the services that were ever counted.
-    pub(super) services: Vec<String>,
 }
 
 impl Details {
@@ -46,14 +44,8 @@ impl Details {
             let (redis, database) = tokio::join!(of_redis(front), of_database(front));
             let was = &last.1;
             let (memory, oldest_ms) = redis.unzip();
-            let (schema, since_ms, services) = database;
-            let detail = Detail {
-                memory,
-                oldest_ms: oldest_ms.flatten(),
-                schema,
-                since_ms: since_ms.or(was.since_ms),
-                services: services.unwrap_or_else(|| was.services.clone()),
-            };
+            let (schema, since_ms) = database;
+            let detail = Detail { memory, oldest_ms: oldest_ms.flatten(), schema, since_ms: since_ms.or(was.since_ms) };
             *last = (Some(Instant::now()), Arc::new(detail));
         }
         Arc::clone(&last.1)
@@ -83,15 +75,14 @@ async fn oldest_ms(log: &Log) -> Option<i64> {
     stamps.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
-type OfDatabase = (Option<SchemaState>, Option<i64>, Option<Vec<String>>);
+type OfDatabase = (Option<SchemaState>, Option<i64>);
 
 async fn of_database(front: &Front) -> OfDatabase {
     let Ok(store) = front.store() else { return OfDatabase::default() };
     let all = async {
         let schema = store.schema_ready().await.ok();
         let since_ms = store.layout().await.ok().map(|layout| layout.made_at_ms);
-        let services = store.service_names().await.ok();
-        (schema, since_ms, services.map(|services| services.into_iter().map(|(name, _)| name).collect()))
+        (schema, since_ms)
     };
     timeout(ASKED_FOR, all).await.unwrap_or_default()
 }

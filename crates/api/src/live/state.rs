@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use tally_model::Shard;
 
 use super::health::{Consumers, Light, Place};
 use super::rates::Speed;
@@ -10,9 +9,6 @@ use super::sight::Sight;
 use crate::front::Front;
 use crate::pages::assets;
 use crate::reads::rfc3339_ms;
-
-/// Most services that are named for a halted shard.
-const SERVICES_MAX: usize = 5;
 
 #[derive(Serialize)]
 struct State<'a> {
@@ -41,8 +37,6 @@ struct Halted {
     shard: u16,
     reason: String,
     counted_through: Option<String>,
-    /// Services whose events go to this shard when they come without a client's key.
-    services: Vec<String>,
 }
 
 /// The state as an event of a stream.
@@ -66,14 +60,14 @@ pub(super) async fn event(front: &Front, sight: &Sight, speed: &Speed) -> Bytes 
         redis: place.redis(sight, &detail),
         postgres: place.postgres(sight, &detail),
         consumer: place.consumers(sight, front.config.shards),
-        halted: halted(sight, &detail.services, front.config.shards),
+        halted: halted(sight),
     };
     // What cannot be written would be a fault of ours; the stream then carries an event without data.
     let json = serde_json::to_string(&state).unwrap_or_default();
     Bytes::from(format!("event: state\ndata: {json}\n\n"))
 }
 
-fn halted(sight: &Sight, services: &[String], shards: u16) -> Vec<Halted> {
+fn halted(sight: &Sight) -> Vec<Halted> {
     let rows = sight.positions.iter().zip(&sight.through_ms);
     let halted = rows.filter_map(|(row, through_ms)| Some((row.shard, row.halted.clone()?, *through_ms)));
     halted
@@ -81,28 +75,6 @@ fn halted(sight: &Sight, services: &[String], shards: u16) -> Vec<Halted> {
             shard: shard.index(),
             reason,
             counted_through: (through_ms > 0).then(|| rfc3339_ms(through_ms)),
-            services: services_of(shard, services, shards),
         })
         .collect()
-}
-
-fn services_of(shard: Shard, services: &[String], shards: u16) -> Vec<String> {
-    let there = services.iter().filter(|service| Shard::of_service(service, shards) == shard);
-    there.take(SERVICES_MAX).cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn services_go_where_their_events_go() {
-        let services: Vec<String> = ["checkout", "payments", "search"].map(str::to_owned).to_vec();
-        for shard in Shard::all(8) {
-            let there = services_of(shard, &services, 8);
-            assert!(there.iter().all(|service| Shard::of_service(service, 8) == shard));
-        }
-        assert_eq!(services_of(Shard::of_service("checkout", 8), &services, 8)[0], "checkout");
-        assert_eq!(services_of(Shard::new(0), &vec!["a".to_owned(); 9], 1).len(), SERVICES_MAX);
-    }
 }

@@ -1,6 +1,5 @@
 //! Appending with group commit: while one script call is in flight requests gather, and the next one carries them all, for
-//! whatever shards. There is no timer: alone, a request leaves at once; under load many share a round trip and an fsync. Shards
-//! are divided between two lanes that take turns.
+//! whatever shards. There is no timer: alone, a request leaves at once; under load many share a round trip and an fsync.
 //!
 //! Read `queue.rs` (what waits, and who knows whether it was sent), then `flight.rs` (what is sent together, frozen), then
 //! `worker.rs` (the loop), then `settle.rs` (what an answer means). `sender.rs` names who sends.
@@ -28,10 +27,6 @@ use queue::{Body, Pending, Room, Ticket};
 use worker::Worker;
 
 pub use framed::{Framed, frame};
-
-/// Queues of an appender, each with a connection of its own: while Redis works for one, the thread works for the other. More
-/// would make small calls of what now shares one.
-const LANES: u16 = 2;
 
 /// From here on a request is packed by its caller, on the caller's thread, and stays an entry of its own.
 const LARGE_EVENTS_MIN: usize = 64;
@@ -112,14 +107,14 @@ pub struct Appenders {
     link: Arc<Link>,
 }
 
-/// Appends requests; clones share queues and connections.
+/// Appends requests; clones share the queue and the connection.
 #[derive(Debug, Clone)]
 pub struct Appender {
     shards: u16,
     limits: Limits,
     room: Arc<Room>,
-    // Unbounded only in form: a place in `room` is taken before anything is sent to one.
-    lanes: Arc<[UnboundedSender<Pending>]>,
+    // Unbounded only in form: a place in `room` is taken before anything is sent.
+    queue: UnboundedSender<Pending>,
 }
 
 impl Appenders {
@@ -127,19 +122,14 @@ impl Appenders {
         Self { shards, limits, room: Arc::new(Room::default()), link }
     }
 
-    /// Starts one: a task and a connection for each lane, on the current tokio runtime. They end when the last clone of the
-    /// [`Appender`] is dropped and all that waits is answered.
+    /// Starts one: a task and a connection, on the current tokio runtime. They end when the last clone of the [`Appender`] is
+    /// dropped and all that waits is answered.
     #[must_use]
     pub fn start(&self) -> Appender {
-        let lanes = (0..LANES).map(|_| self.start_lane()).collect();
-        Appender { shards: self.shards, limits: self.limits, room: Arc::clone(&self.room), lanes }
-    }
-
-    fn start_lane(&self) -> UnboundedSender<Pending> {
         let (queue, pending) = unbounded_channel();
-        let limits = limits_of_shard(&self.limits, self.shards);
-        tokio::spawn(Worker::new(self.link.another(), limits, Arc::clone(&self.room), pending).run());
-        queue
+        let (limits, room) = (limits_of_shard(&self.limits, self.shards), Arc::clone(&self.room));
+        tokio::spawn(Worker::new(self.link.another(), limits, Arc::clone(&room), pending).run());
+        Appender { shards: self.shards, limits: self.limits, room, queue }
     }
 
     /// What all of them do now and did so far.
@@ -165,7 +155,7 @@ impl Appender {
         let deadline = Instant::now() + self.limits.deadline;
         let (pending, answered) = admit(request, &self.room)?;
         let ticket = Arc::clone(&pending.ticket);
-        self.lane(pending.shard).send(pending).map_err(|_| Refused::Unavailable)?;
+        self.queue.send(pending).map_err(|_| Refused::Unavailable)?;
         wait(answered, &ticket, deadline).await
     }
 
@@ -173,11 +163,6 @@ impl Appender {
     #[must_use]
     pub fn stats(&self) -> AppenderStats {
         self.room.stats()
-    }
-
-    /// A shard has one lane, so that what it gets in a moment becomes one entry, and votes keep their order.
-    fn lane(&self, shard: Shard) -> &UnboundedSender<Pending> {
-        &self.lanes[usize::from(shard.index() % LANES)]
     }
 }
 
