@@ -237,15 +237,32 @@ impl System {
 
     /// Memory that Redis has allocated, in bytes.
     pub(crate) async fn redis_bytes(&self) -> Result<f64, Error> {
+        Ok(self.redis_info("used_memory").await? as f64)
+    }
+
+    /// Waits until Redis does not rewrite its append-only file, which takes a core while it lasts.
+    pub(crate) async fn redis_at_rest(&self) -> Result<(), Error> {
+        let until = Instant::now() + PATIENCE;
+        while self.redis_info("aof_rewrite_in_progress").await? + self.redis_info("aof_rewrite_scheduled").await? > 0 {
+            if Instant::now() > until {
+                return Error::wrong("Redis rewrites its append-only file without end");
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// A number of Redis's `INFO`.
+    async fn redis_info(&self, name: &str) -> Result<u64, Error> {
         let ask = async {
             let mut redis = TcpStream::connect(("127.0.0.1", self.redis.port())).await?;
-            redis.write_all(b"INFO memory\r\nQUIT\r\n").await?;
+            redis.write_all(b"INFO\r\nQUIT\r\n").await?;
             let mut answer = String::new();
             redis.read_to_string(&mut answer).await.map(|_| answer)
         };
-        let answer = ask.await.map_err(Error::io("ask Redis for its memory"))?;
-        let used = answer.lines().find_map(|line| line.strip_prefix("used_memory:")?.parse().ok());
-        used.ok_or_else(|| Error::Wrong("Redis does not tell its memory".to_owned()))
+        let answer = ask.await.map_err(Error::io("ask Redis for INFO"))?;
+        let told = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.parse().ok());
+        told.ok_or_else(|| Error::Wrong(format!("Redis does not tell its {name}")))
     }
 }
 

@@ -63,6 +63,7 @@ async fn drain(system: &mut System, bodies: &Bodies, seconds: u64) -> Result<Sam
     let (before, keys_before) = (system.books().await?, system.requests().await?);
     let load = load::post(&system.base, "/v1/events", bodies, LONGER * seconds).await?;
     let all = system.books().await?.accepted;
+    system.redis_at_rest().await?;
     pin_others(system, OTHER_CORE)?;
     system.start_consumer(&["taskset", "--cpu-list", ITS_CORE])?;
     let until = Instant::now() + PATIENCE;

@@ -1,12 +1,11 @@
-//! What any consumer may do at any time: roll up, seal, maintain, compact, redrive, and look how large the backlog is.
+//! What any consumer may do at any time: roll up, seal, maintain, sweep, redrive, and look how large the backlog is.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tally_store::{GrownSketch, Keep, SealPlace};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tally_store::{Keep, SealPlace};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::error::Error;
 use crate::metrics::Backlog;
@@ -16,6 +15,10 @@ use crate::shutdown::Shutdown;
 
 /// How often minutes that are over are rolled up, and the backlog is measured.
 const ROLL_UP_INTERVAL: Duration = Duration::from_secs(5);
+/// While a shard is so far behind, in seconds, minutes that are over still get events, and one that is rolled up must then be
+/// written in all levels. So roll-up waits, at most for so many of its turns: a minute.
+const BEHIND_SECONDS: i64 = 10;
+const ROLL_UP_POSTPONED_MAX: u32 = 12;
 /// How often minutes of hours that are over are sealed, and most calls of one time: 190,000 endpoint-minutes a minute.
 const SEAL_INTERVAL: Duration = Duration::from_secs(10);
 const SEAL_CALLS_MAX: u32 = 8;
@@ -29,13 +32,29 @@ const REDRIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// Most calls of one roll-up; the rest waits for the next.
 const ROLL_UP_CALLS_MAX: u32 = 1_000;
 
+/// What one chore leaves to the next.
+#[derive(Default)]
+struct Left {
+    place: SealPlace,
+    /// Turns of roll-up that were passed over in a row.
+    postponed: u32,
+}
+
+impl Left {
+    /// Whether roll-up leaves this turn out.
+    fn postpones(&mut self, behind_seconds: i64) -> bool {
+        let postpones = behind_seconds >= BEHIND_SECONDS && self.postponed < ROLL_UP_POSTPONED_MAX;
+        self.postponed = if postpones { self.postponed + 1 } else { 0 };
+        postpones
+    }
+}
+
 enum Chore {
     RollUp,
     Seal,
     Maintain,
     Sweep,
     Redrive,
-    Compact(Vec<GrownSketch>),
 }
 
 impl Chore {
@@ -46,23 +65,22 @@ impl Chore {
             Self::Maintain => "maintenance",
             Self::Sweep => "sweep",
             Self::Redrive => "redrive",
-            Self::Compact(_) => "compaction",
         }
     }
 }
 
 /// Does one chore after the other until asked to stop. One that fails is logged and comes again in its time.
-pub(crate) async fn keep_house(desk: Desk, keep: Keep, mut grown: mpsc::Receiver<Vec<GrownSketch>>, stop: Shutdown) {
+pub(crate) async fn keep_house(desk: Desk, keep: Keep, stop: Shutdown) {
     let later = |every: Duration| {
         let mut ticks = interval_at(Instant::now() + every, every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks
     };
-    let mut roll_up = interval(ROLL_UP_INTERVAL);
-    roll_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Not at once: what waits in the log is not seen before shards are owned.
+    let mut roll_up = later(ROLL_UP_INTERVAL);
     let (mut maintain, mut sweep) = (later(MAINTAIN_INTERVAL), later(SWEEP_INTERVAL));
     let (mut seal, mut redrive) = (later(SEAL_INTERVAL), later(REDRIVE_INTERVAL));
-    let mut place = SealPlace::default();
+    let mut left = Left::default();
     loop {
         let chore = tokio::select! {
             () = stop.asked() => return,
@@ -71,13 +89,12 @@ pub(crate) async fn keep_house(desk: Desk, keep: Keep, mut grown: mpsc::Receiver
             _ = maintain.tick() => Chore::Maintain,
             _ = sweep.tick() => Chore::Sweep,
             _ = redrive.tick() => Chore::Redrive,
-            Some(rows) = grown.recv() => Chore::Compact(rows),
         };
         let name = chore.name();
         let done = tokio::select! {
             // A chore that is cut off is done again by whoever comes next.
             () = stop.asked() => return,
-            done = AssertUnwindSafe(carry_out(&desk, &keep, &mut place, chore)).catch_unwind() => done,
+            done = AssertUnwindSafe(carry_out(&desk, &keep, &mut left, chore)).catch_unwind() => done,
         };
         let failure = match done {
             Ok(Ok(())) => continue,
@@ -89,13 +106,13 @@ pub(crate) async fn keep_house(desk: Desk, keep: Keep, mut grown: mpsc::Receiver
     }
 }
 
-async fn carry_out(desk: &Desk, keep: &Keep, place: &mut SealPlace, chore: Chore) -> Result<(), Error> {
+async fn carry_out(desk: &Desk, keep: &Keep, left: &mut Left, chore: Chore) -> Result<(), Error> {
     match chore {
         Chore::RollUp => {
-            measure_backlog(desk).await.inspect_err(|_| desk.metrics.forget_backlog())?;
-            roll_up(desk).await
+            let behind_seconds = measure_backlog(desk).await.inspect_err(|_| desk.metrics.forget_backlog())?;
+            if left.postpones(behind_seconds) { Ok(()) } else { roll_up(desk).await }
         }
-        Chore::Seal => seal(desk, place).await,
+        Chore::Seal => seal(desk, &mut left.place).await,
         Chore::Maintain => {
             let done = desk.store.maintain(keep).await?;
             tracing::debug!(?done, "maintained");
@@ -103,10 +120,9 @@ async fn carry_out(desk: &Desk, keep: &Keep, place: &mut SealPlace, chore: Chore
         }
         Chore::Sweep => {
             let rows = desk.store.sweep_grown(SWEEP_ROWS).await?;
-            compact(desk, &rows).await
+            desk.compact(&rows).await
         }
         Chore::Redrive => redrive(desk).await,
-        Chore::Compact(rows) => compact(desk, &rows).await,
     }
 }
 
@@ -124,7 +140,7 @@ async fn roll_up(desk: &Desk) -> Result<(), Error> {
     for _ in 0..ROLL_UP_CALLS_MAX {
         let rolled = desk.store.roll_up().await?;
         desk.metrics.rolled_up.inc_by(rolled.rows);
-        compact(desk, &rolled.grown).await?;
+        desk.compact(&rolled.grown).await?;
         if !rolled.more {
             break;
         }
@@ -141,17 +157,11 @@ async fn seal(desk: &Desk, place: &mut SealPlace) -> Result<(), Error> {
     Ok(())
 }
 
-async fn compact(desk: &Desk, rows: &[GrownSketch]) -> Result<(), Error> {
-    if !rows.is_empty() {
-        desk.store.compact(rows).await?;
-        desk.metrics.compacted.inc_by(rows.len() as u64);
-    }
-    Ok(())
-}
-
-/// The backlog of the shards owned here: PostgreSQL is read first, so that it never comes out below zero by the order.
-async fn measure_backlog(desk: &Desk) -> Result<(), Error> {
+/// The backlog of the shards owned here, and the age of the oldest in seconds: PostgreSQL is read first, so that it never
+/// comes out below zero by the order.
+async fn measure_backlog(desk: &Desk) -> Result<i64, Error> {
     let rows = desk.store.positions().await?;
+    let mut oldest_seconds = 0;
     for seen in desk.log.statuses().await? {
         let Some(row) = rows.iter().find(|row| row.shard == seen.shard) else { continue };
         if desk.metrics.is_owned(seen.shard) {
@@ -161,8 +171,25 @@ async fn measure_backlog(desk: &Desk) -> Result<(), Error> {
                 bytes: seen.totals.bytes.saturating_sub(row.anchor.totals.bytes),
                 age_seconds: age_ms / 1_000,
             };
+            oldest_seconds = oldest_seconds.max(backlog.age_seconds);
             desk.metrics.set_backlog(seen.shard, backlog);
         }
     }
-    Ok(())
+    Ok(oldest_seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roll_up_waits_for_who_is_behind_but_not_for_ever() {
+        let mut left = Left::default();
+        assert!(!left.postpones(BEHIND_SECONDS - 1));
+        for _ in 0..2 {
+            assert!((0..ROLL_UP_POSTPONED_MAX).all(|_| left.postpones(BEHIND_SECONDS)));
+            assert!(!left.postpones(BEHIND_SECONDS), "once a minute all the same");
+        }
+        assert!(left.postpones(BEHIND_SECONDS) && !left.postpones(0));
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -15,11 +15,9 @@ use crate::health;
 use crate::housekeeping::keep_house;
 use crate::metrics::Metrics;
 use crate::owner::Owner;
-use crate::shard::{Desk, Tuning};
+use crate::shard::{Desk, Tuning, WRITERS_MAX};
 use crate::shutdown::Shutdown;
 
-/// Batches of grown rows that wait for compaction; more are left to the sweep.
-const GROWN_WAITING_MAX: usize = 64;
 /// Part of the grace that is kept for giving the leases back.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -68,7 +66,6 @@ impl House {
         let waiting = Waiting { what: "maintenance of the database", patience, shutdown };
         let (store, keep) = (links.store.clone(), config.keep());
         waiting.until(async || Ok(store.maintain(&keep).await?)).await?;
-        let (grown, to_compact) = mpsc::channel(GROWN_WAITING_MAX);
         let desk = Desk {
             log: links.log,
             store: links.store,
@@ -76,7 +73,7 @@ impl House {
             consumer: consumer_name(),
             tuning: tuning(config),
             metrics,
-            grown,
+            writers: Arc::new(Semaphore::new(WRITERS_MAX)),
             bell: Bell::default(),
         };
         desk.metrics.set_shards(config.shards);
@@ -85,7 +82,7 @@ impl House {
         tracing::info!(consumer = desk.consumer, shards = config.shards, "counting");
         // It ends with the others, and has nothing to finish.
         tokio::spawn(announce_rings(desk.bell.clone(), desk.store.clone(), stop.clone()));
-        let housekeeper = tokio::spawn(keep_house(desk, keep, to_compact, stop.clone()));
+        let housekeeper = tokio::spawn(keep_house(desk, keep, stop.clone()));
         let owner = tokio::spawn(owner.own_shards(stop.clone(), config.grace().saturating_sub(LEAVE)));
         Ok(Self { stop, grace: config.grace(), owner, housekeeper })
     }

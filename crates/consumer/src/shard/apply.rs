@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tally_model::{Batch, Crossing};
-use tally_store::GrownSketch;
 use tally_stream::{Mirrored, Trimmed};
 use tokio::time::Instant;
 
@@ -28,7 +27,7 @@ impl Counter {
         let entries = run.pending.entries;
         let batch = run.seal(self.shard);
         match self.settle(&batch, entries).await {
-            Settled::Committed(grown) => self.follow_up(&batch, grown).await,
+            Settled::Committed => self.follow_up(&batch).await,
             Settled::Refused(error) if entries == 1 => self.set_guilty_aside(batch, &error).await,
             Settled::Refused(error) => {
                 tracing::warn!(shard = %self.shard, position = %batch.prev, entries, %error, "a batch is refused; looking for the cause");
@@ -54,14 +53,10 @@ impl Counter {
     }
 
     /// After a commit: best effort, each part may be left out by a crash.
-    pub(super) async fn follow_up(&mut self, batch: &Batch, grown: Vec<GrownSketch>) -> Result<(), Error> {
+    pub(super) async fn follow_up(&mut self, batch: &Batch) -> Result<(), Error> {
         let State::Run(run) = &mut self.state else { return Ok(()) };
         run.commit(batch.last);
         self.desk.bell.ring();
-        if !grown.is_empty() {
-            // A full queue is no loss: the sweep finds those rows.
-            let _ = self.desk.grown.try_send(grown);
-        }
         self.clear_halt().await?;
         self.mirror().await;
         self.trim().await;

@@ -45,8 +45,8 @@ impl Counter {
     }
 
     async fn conclude(&mut self, batch: &Batch, settled: Settled) -> Result<(), Error> {
-        if let Settled::Committed(grown) = settled {
-            return self.follow_up(batch, grown).await;
+        if let Settled::Committed = settled {
+            return self.follow_up(batch).await;
         }
         self.forget();
         Ok(())

@@ -27,7 +27,7 @@ use std::time::Duration;
 use tally_model::{Position, Shard};
 use tally_store::{GrownSketch, Store};
 use tally_stream::{Log, Reader, ShardStatus};
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 
 use crate::bell::Bell;
 use crate::connect::Links;
@@ -57,6 +57,10 @@ impl Cluster {
         differs.map(|(what, ours, theirs)| (what, ours.as_str(), theirs.as_str()))
     }
 }
+
+/// Shards of a process that write rollups at the same time. They write the same rows: more would only wait for each other in
+/// the database, and for the rows to be compacted that grow meanwhile.
+pub(crate) const WRITERS_MAX: usize = 2;
 
 /// The bounds of a counter's work.
 #[derive(Debug, Clone)]
@@ -112,13 +116,31 @@ pub struct Desk {
     pub tuning: Tuning,
     /// Figures for operators.
     pub metrics: Arc<Metrics>,
-    /// Where rows with long sketches are sent to be compacted; what does not fit is found by a sweep later.
-    pub grown: mpsc::Sender<Vec<GrownSketch>>,
+    /// Turns at writing rollups, [`WRITERS_MAX`] of them.
+    pub writers: Arc<Semaphore>,
     /// Rung after each commit, for those that listen.
     pub bell: Bell,
 }
 
 impl Desk {
+    /// Merges the sketches of rows that have grown: before the next apply makes them longer. One that fails is found by the
+    /// sweep.
+    async fn compact_grown(&self, grown: &[GrownSketch]) {
+        if let Err(error) = self.compact(grown).await {
+            self.metrics.housekeeping_failures.inc();
+            tracing::warn!(%error, rows = grown.len(), "rows that grew are not compacted; the sweep finds them");
+        }
+    }
+
+    /// Merges the sketches of these rows.
+    pub(crate) async fn compact(&self, rows: &[GrownSketch]) -> Result<(), Error> {
+        if !rows.is_empty() {
+            self.store.compact(rows).await?;
+            self.metrics.compacted.inc_by(rows.len() as u64);
+        }
+        Ok(())
+    }
+
     pub(crate) fn links(&self) -> Links {
         Links { log: self.log.clone(), store: self.store.clone(), cluster: self.cluster.clone() }
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tally_model::{Batch, Lineage, Position};
-use tally_store::{Applied, Class, Error as StoreError, GrownSketch};
+use tally_store::{Applied, Class, Error as StoreError};
 use tokio::time::Instant;
 
 use super::Counter;
@@ -19,8 +20,8 @@ const TRIES_PER_LINE: u32 = 10;
 /// What became of a batch.
 #[derive(Debug)]
 pub(super) enum Settled {
-    /// It is in PostgreSQL, and these rows have grown.
-    Committed(Vec<GrownSketch>),
+    /// It is in PostgreSQL.
+    Committed,
     /// The row has moved on, by us or another: look at everything again.
     Moved,
     /// The database can never take something in it.
@@ -95,13 +96,21 @@ impl Counter {
             }
             tries.unsettled = false;
         }
+        let _writer = self.desk.writers.acquire().await;
+        // The turn may have come late; a lease that must be waited for is waited for without it.
+        match self.permit.allows_commit().now_or_never() {
+            Some(true) => {}
+            Some(false) => return Ok(Some(Settled::Abandoned)),
+            None => return Ok(None),
+        }
         let started = Instant::now();
         let applied = self.desk.store.apply(batch).await?;
         self.desk.metrics.apply_duration.observe(started.elapsed().as_secs_f64());
         match applied {
             Applied::Done { counted, dead_lettered, grown } => {
                 self.desk.metrics.applied(counted, dead_lettered, batch.filtered);
-                Ok(Some(Settled::Committed(grown)))
+                self.desk.compact_grown(&grown).await;
+                Ok(Some(Settled::Committed))
             }
             Applied::Lost { current, lineage } if (current, lineage) == (batch.prev, batch.lineage) => {
                 self.permit.sleep(tries.backoff.next()).await;

@@ -10,7 +10,7 @@ use tally_store::{Keep, MigrateSettings, ShardPosition, Store};
 use tally_stream::{AppendRequest, Appended, Appender, ClientKey, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 
 use crate::proxy::Proxy;
 
@@ -87,7 +87,7 @@ impl Stage {
             consumer: format!("test-{:p}", &permit),
             tuning: self.tuning.clone(),
             metrics: Arc::clone(&self.metrics),
-            grown: mpsc::channel(1).0,
+            writers: Arc::new(Semaphore::new(1)),
             bell: Bell::default(),
         };
         Counter::new(desk, SHARD, permit)
