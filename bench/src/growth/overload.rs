@@ -23,7 +23,7 @@ const CLIENTS: u32 = 8_192;
 const SECONDS: u32 = 60;
 const SECONDS_QUICK: u32 = 9;
 /// What may wait to be counted, for each second: few enough to be reached while nobody counts.
-const BACKLOG_EVENTS_PER_SECOND: u32 = 3_000;
+const BACKLOG_EVENTS_PER_SECOND: u32 = 10_000;
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 const MIB: f64 = 1_048_576.0;

@@ -76,7 +76,7 @@ async fn a_lost_answer_is_asked_for_again_and_nothing_counts_twice() {
         proxy.cuts.store(3, Ordering::Relaxed);
         let events = request.payload.len() as u32;
         match appender.append(request).await {
-            Ok(Appended::Accepted { at, events: accepted, received_ms }) => {
+            Ok(Appended::Accepted { at, events: accepted, received_ms, .. }) => {
                 assert_eq!((at.seq, accepted, received_ms), (i as u64 + 2, events, 1_770_000_000_000));
             }
             other => panic!("{other:?}"),

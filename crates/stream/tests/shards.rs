@@ -2,7 +2,7 @@
 
 use tally_model::Shard;
 use tally_servers::{AppendFsync, Redis, RedisOptions};
-use tally_stream::{AppendRequest, Appended, Appender, Config, Log, Refused};
+use tally_stream::{AppendRequest, Appended, Appender, Config, Limits, Log, Refused};
 use tokio::task::JoinSet;
 
 use crate::support::{accept, config, genesis, keyed, limits, raw, redis, request};
@@ -133,4 +133,33 @@ async fn a_copy_of_a_call_does_nothing_whenever_it_comes() {
     call(&redis, 3, &[1, 3]).await;
     assert_eq!(call(&redis, 1, &[1, 2]).await, b"");
     assert_eq!(events_of(&log).await, [2, 4, 2, 2]);
+}
+
+#[tokio::test]
+async fn events_without_a_key_go_where_there_is_room() {
+    let redis = redis(RedisOptions { append_fsync: AppendFsync::No, ..RedisOptions::default() }).await;
+    let log = log_on(&redis, SHARDS.into()).await;
+    // Ten for each shard: two requests of six.
+    let appender = log.appender(Limits { backlog_events: 40, ..limits() });
+    let mut taken = Vec::new();
+    for i in 0..8 {
+        let answer = appender.append(request(6)).await;
+        let Ok(Appended::Accepted { shard, .. }) = answer else { panic!("{i} {answer:?}") };
+        taken.push(shard.index());
+        if i == 1 {
+            let keyed = appender.append(keyed("k", 1, 1)).await;
+            assert!(matches!(keyed, Err(Refused::Backlog { events: 12, .. })), "a key has one shard: {keyed:?}");
+        }
+    }
+    assert_eq!(taken, [0, 0, 1, 1, 2, 2, 3, 3]);
+    let tasks: JoinSet<_> = (0..50)
+        .map(|_| {
+            let appender = appender.clone();
+            async move { appender.append(request(1)).await }
+        })
+        .collect();
+    for answer in tasks.join_all().await {
+        assert!(matches!(answer, Err(Refused::Backlog { events: 12, .. })), "all are full: {answer:?}");
+    }
+    assert_eq!(events_of(&log).await, [12; SHARDS as usize]);
 }

@@ -47,7 +47,7 @@ pub(crate) async fn count(
     let request = AppendRequest { shard, key, received_ms: rules.received_ms, payload };
     match append(front, request).await? {
         Appended::NothingToAppend => Ok(nothing(rejections)),
-        Appended::Accepted { at, .. } => {
+        Appended::Accepted { shard, at, .. } => {
             Ok(Counted { accepted: events, rejections, duplicate: false, entry: Some((shard, at)) })
         }
         Appended::Duplicate { at, received_ms, events } => {

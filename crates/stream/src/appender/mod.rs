@@ -34,7 +34,7 @@ const LARGE_EVENTS_MIN: usize = 64;
 /// A request to append.
 #[derive(Debug, Clone)]
 pub struct AppendRequest {
-    /// Which log.
+    /// Which log. Events without a key go to another if its backlog is full.
     pub shard: Shard,
     /// The client's key, if it sent one.
     pub key: Option<ClientKey>,
@@ -58,6 +58,8 @@ pub struct ClientKey {
 pub enum Appended {
     /// It is in the log.
     Accepted {
+        /// Which log: the one that was asked for, unless that was full and the request could go to any.
+        shard: Shard,
         /// Its entry. Requests without a key may share one.
         at: Position,
         /// When it was received, in milliseconds since the Unix epoch.
@@ -128,7 +130,7 @@ impl Appenders {
     pub fn start(&self) -> Appender {
         let (queue, pending) = unbounded_channel();
         let (limits, room) = (limits_of_shard(&self.limits, self.shards), Arc::clone(&self.room));
-        tokio::spawn(Worker::new(self.link.another(), limits, Arc::clone(&room), pending).run());
+        tokio::spawn(Worker::new(self.link.another(), (limits, self.shards), Arc::clone(&room), pending).run());
         Appender { shards: self.shards, limits: self.limits, room, queue }
     }
 
@@ -174,7 +176,7 @@ fn admit(request: AppendRequest, room: &Arc<Room>) -> Result<(Pending, Answered)
     let body = body_of(payload, key.is_some())?;
     let place = Room::take(room, body.bytes()).ok_or(Refused::Overloaded)?;
     let (answer, answered) = oneshot::channel();
-    Ok((Pending { shard, key, received_ms, body, ticket: Arc::default(), answer, place }, answered))
+    Ok((Pending { shard, key, received_ms, body, ticket: Arc::default(), answer, place, moves: 0 }, answered))
 }
 
 async fn wait(mut answered: Answered, ticket: &Ticket, deadline: Instant) -> Result<Appended, Refused> {

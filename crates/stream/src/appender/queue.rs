@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{Appended, AppenderStats, ClientKey};
 use crate::codec::Encoded;
+use crate::entry::Kind;
 use crate::error::Refused;
 
 /// Most requests that wait or are in flight.
@@ -29,6 +30,20 @@ pub(super) struct Pending {
     /// Given back when the request is gone.
     #[allow(dead_code)] // held, never read
     pub(super) place: Place,
+    /// How often a full shard turned it away.
+    pub(super) moves: u16,
+}
+
+impl Pending {
+    /// Whether any shard may take it: nothing is looked for there later, and no order is kept.
+    pub(super) fn is_free(&self) -> bool {
+        let is_votes = match &self.body {
+            Body::Ask => return false,
+            Body::Loose { payload, .. } => matches!(payload, Payload::Votes(_)),
+            Body::Packed(packed) => packed.kind == Kind::Votes,
+        };
+        self.key.is_none() && !is_votes
+    }
 }
 
 /// What a request appends.

@@ -12,8 +12,8 @@ use crate::reply::{Parts, unexpected};
 
 /// What is to be done with a call after its answer.
 pub(super) enum Settled {
-    /// Everyone was answered.
-    Answered,
+    /// Everyone was answered, but for those whom a full shard turned away and another may take, with what they are told if none does.
+    Answered(Vec<(Pending, Refused)>),
     /// Redis refused it for now, before it had any effect.
     Later(Call),
     /// Redis keeps its shards on several nodes, and did nothing: each wants a call of its own.
@@ -32,10 +32,7 @@ const SEVERAL_NODES: &str = "CROSSSLOT";
 pub(super) fn settle(call: Call, answer: Value) -> Settled {
     let error = match answer {
         Value::ServerError(error) => error,
-        answer => {
-            answer_units(call, answer);
-            return Settled::Answered;
-        }
+        answer => return Settled::Answered(answer_units(call, answer)),
     };
     let code = error.code();
     if code == SEVERAL_NODES && call.groups.len() > 1 {
@@ -49,7 +46,7 @@ pub(super) fn settle(call: Call, answer: Value) -> Settled {
     let details = error.details().unwrap_or_default();
     tracing::error!(code, details, "Redis refused appends");
     refuse(call, &if is_certain { Refused::Unavailable } else { Refused::Unknown });
-    Settled::Answered
+    Settled::Answered(Vec::new())
 }
 
 /// Gives all who wait for a call the same refusal.
@@ -60,16 +57,18 @@ fn refuse(call: Call, refused: &Refused) {
     }
 }
 
-fn answer_units(call: Call, answer: Value) {
+/// Answers those who wait; returns those who may be turned away.
+fn answer_units(call: Call, answer: Value) -> Vec<(Pending, Refused)> {
     let count = call.units().count();
     match replies(answer, count) {
         Ok(replies) => {
             let units = call.groups.into_iter().flat_map(|group| group.units);
-            units.zip(replies).for_each(|(unit, reply)| answer_unit(unit, reply));
+            units.zip(replies).flat_map(|(unit, reply)| answer_unit(unit, reply)).collect()
         }
         Err(error) => {
             tracing::error!(%error, "appends were answered with something else");
             refuse(call, &Refused::Unknown);
+            Vec::new()
         }
     }
 }
@@ -110,17 +109,23 @@ impl Reply {
     }
 }
 
-fn answer_unit(unit: Unit, reply: Reply) {
-    for pending in unit.waiting {
-        let answer = answer_of(&pending, reply);
-        // Whoever is gone needs no answer.
-        let _ = pending.answer.send(answer);
-    }
+fn answer_unit(unit: Unit, reply: Reply) -> impl Iterator<Item = (Pending, Refused)> {
+    unit.waiting.into_iter().filter_map(move |pending| match answer_of(&pending, reply) {
+        Err(refused @ Refused::Backlog { .. }) if pending.is_free() => Some((pending, refused)),
+        answer => {
+            // Whoever is gone needs no answer.
+            let _ = pending.answer.send(answer);
+            None
+        }
+    })
 }
 
 fn answer_of(pending: &Pending, Reply { code, at, received_ms, events }: Reply) -> Result<Appended, Refused> {
     match code {
-        0 => Ok(Appended::Accepted { at, received_ms: pending.received_ms, events: pending.body.events() }),
+        0 => {
+            let Pending { shard, received_ms, .. } = *pending;
+            Ok(Appended::Accepted { shard, at, received_ms, events: pending.body.events() })
+        }
         1 => Ok(Appended::Duplicate { at, received_ms, events }),
         2 => Ok(Appended::NothingToAppend),
         3 => Err(Refused::KeyReused),

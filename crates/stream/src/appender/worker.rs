@@ -6,14 +6,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::Value;
+use tally_model::Shard;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::flight::Call;
 use super::queue::{Pending, Room};
 use super::sender::Sender;
 use super::settle::{Settled, settle};
+use crate::error::Refused;
 use crate::link::{Broken, Link};
 use crate::script;
 
@@ -22,10 +24,15 @@ const BACKOFF_MIN: Duration = Duration::from_millis(20);
 /// Longest pause.
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
+/// How long a shard that turned requests away is passed over.
+const FULL_FOR: Duration = Duration::from_millis(100);
+
 /// Owns a connection, and the queue of those who share it.
 pub(super) struct Worker {
     link: Link,
     limits: [u64; 5],
+    /// Until when each shard is taken for full.
+    full_until: Vec<Instant>,
     room: Arc<Room>,
     pending: UnboundedReceiver<Pending>,
     queue: VecDeque<Pending>,
@@ -37,10 +44,16 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(link: Link, limits: [u64; 5], room: Arc<Room>, pending: UnboundedReceiver<Pending>) -> Self {
+    pub(super) fn new(
+        link: Link,
+        (limits, shards): ([u64; 5], u16),
+        room: Arc<Room>,
+        pending: UnboundedReceiver<Pending>,
+    ) -> Self {
         Self {
             link,
             limits,
+            full_until: vec![Instant::now(); usize::from(shards)],
             room,
             pending,
             queue: VecDeque::new(),
@@ -125,7 +138,7 @@ impl Worker {
         let (mut unsettled, mut is_passing) = (Vec::new(), false);
         for (call, answer) in calls.into_iter().zip(answers) {
             match settle(call, answer) {
-                Settled::Answered => {}
+                Settled::Answered(turned_away) => self.pass_on(turned_away),
                 Settled::Later(call) => {
                     is_passing = true;
                     unsettled.push(call);
@@ -144,6 +157,25 @@ impl Worker {
             self.backoff.reset();
         }
         unsettled.into_iter().filter_map(|call| self.later(call)).collect()
+    }
+
+    /// What a full shard turned away goes to the next that may have room, and each request to each shard once at most.
+    fn pass_on(&mut self, turned_away: Vec<(Pending, Refused)>) {
+        let now = Instant::now();
+        for (mut pending, refused) in turned_away.into_iter().rev() {
+            let (from, shards) = (usize::from(pending.shard.index()), self.full_until.len());
+            self.full_until[from] = now + FULL_FOR;
+            let next = (from + 1..from + shards).map(|i| i % shards).find(|i| self.full_until[*i] <= now);
+            match next.and_then(|i| u16::try_from(i).ok()).filter(|_| usize::from(pending.moves) + 1 < shards) {
+                Some(next) => {
+                    pending.ticket.unsend();
+                    (pending.shard, pending.moves) = (Shard::new(next), pending.moves + 1);
+                    self.queue.push_front(pending);
+                }
+                // Whoever is gone needs no answer.
+                None => drop(pending.answer.send(Err(refused))),
+            }
+        }
     }
 
     /// What had no effect goes back to the queue, to be sent with what came since.
