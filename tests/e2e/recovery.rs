@@ -106,8 +106,10 @@ async fn a_full_backlog_refuses_loudly_and_loses_nothing() {
             202 => accepted += 500,
             _ => break (status, answer),
         }
-        assert!(accepted <= 10_000, "the limit holds");
+        // Each of eight shards takes a last request while it is below its part.
+        assert!(accepted <= 10_000 + 8 * 500, "the limit holds");
     };
+    assert!(accepted >= 10_000, "all of it can be used: {accepted}");
     assert_eq!(refusal.0, 503, "{}", refusal.1);
     assert_eq!(refusal.1["type"], "/problems/backlog-full", "{}", refusal.1);
     system.ready().await;
