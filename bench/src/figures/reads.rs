@@ -16,7 +16,7 @@ use crate::table::{Row, Target};
 
 /// 5,000 endpoints of 20 services: a day of minutes, ten days of hours, a hundred of days, a year of months, and what the windows
 /// begin with.
-const SEED: &str = include_str!("many_endpoints.sql");
+const SEED: &str = concat!(include_str!("../endpoints.sql"), include_str!("many_endpoints.sql"));
 /// Fills the levels of services from those of endpoints.
 const SERVICES: &str = include_str!("../../../crates/store/migrations/V4__service_rollups.sql");
 /// Where the clock stands, 2026-03-10T12:34:30Z, and its midnight.

@@ -15,7 +15,7 @@ use crate::say;
 use crate::system::System;
 
 /// Makes 500 endpoints, and the function that gives them a past.
-const SEED: &str = include_str!("year.sql");
+const SEED: &str = concat!(include_str!("../endpoints.sql"), include_str!("year.sql"));
 const ENDPOINTS: usize = 500;
 const REQUESTS_PER_MINUTE: u64 = 40;
 /// How many days are kept, by and by.

@@ -4,16 +4,7 @@
 SET synchronous_commit = off;
 SET timezone = 'UTC';
 
-CREATE FUNCTION pg_temp.run(bins integer, first integer) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
-    SELECT decode(lpad(to_hex(bins), 2, '0') || to_hex(first & 127 | 128) || lpad(to_hex(first >> 7), 2, '0') || '05'
-                  || repeat('0305', bins - 1), 'hex')
-$$;
-
-INSERT INTO service SELECT service_id('service-' || s), 'service-' || s, 25 FROM generate_series(1, 20) AS s;
-INSERT INTO endpoint
-    SELECT endpoint_id(service, 'GET', route), service_id(service), service, 'GET', route
-    FROM (SELECT 'service-' || s AS service, '/resource/' || r || '/{id}' AS route
-          FROM generate_series(1, 20) AS s, generate_series(1, 25) AS r) AS names;
+SELECT pg_temp.admit(25);
 
 CREATE TEMP TABLE clock AS SELECT date_trunc('minute', clock_timestamp()) AS now;
 CREATE TEMP TABLE unit AS

@@ -11,7 +11,6 @@ use crate::{Error, Figures, Floors, Store};
 
 const SUMMARY: &str = "summary";
 const SERVICES: &str = "services";
-const NAMES: &str = "service_names";
 const SPAN: &str = "span";
 
 impl Store {
@@ -41,17 +40,6 @@ impl Store {
         let mut found = self.query_services(SERVICES, &sql, pieces, |row| column(SERVICES, row, "name")).await?;
         found.sort_unstable_by(|a: &(String, Figures), b| a.0.cmp(&b.0));
         Ok(found)
-    }
-
-    /// The services that were admitted, with the number of their endpoints, by name.
-    ///
-    /// # Errors
-    /// Whatever the database says.
-    pub async fn service_names(&self) -> Result<Vec<(String, i64)>, Error> {
-        let sql = "SELECT service, count(*) AS endpoints FROM endpoint GROUP BY service ORDER BY service COLLATE \"C\"";
-        let rows = self.query(NAMES, sql, &[]).await?;
-        let read = |row: &Row| Ok((column(NAMES, row, "service")?, column(NAMES, row, "endpoints")?));
-        rows.iter().map(read).collect()
     }
 
     /// Starts of the first and the last unit that has a request, in seconds since the Unix epoch, each at the finest level that

@@ -96,20 +96,10 @@ impl Counter {
             }
             tries.unsettled = false;
         }
-        let _writer = self.desk.writers.acquire().await;
-        // The turn may have come late; a lease that must be waited for is waited for without it.
-        match self.permit.allows_commit().now_or_never() {
-            Some(true) => {}
-            Some(false) => return Ok(Some(Settled::Abandoned)),
-            None => return Ok(None),
-        }
-        let started = Instant::now();
-        let applied = self.desk.store.apply(batch).await?;
-        self.desk.metrics.apply_duration.observe(started.elapsed().as_secs_f64());
+        let Some(applied) = self.write(batch).await? else { return Ok(None) };
         match applied {
-            Applied::Done { counted, dead_lettered, grown } => {
+            Applied::Done { counted, dead_lettered, .. } => {
                 self.desk.metrics.applied(counted, dead_lettered, batch.filtered);
-                self.desk.compact_grown(&grown).await;
                 Ok(Some(Settled::Committed))
             }
             Applied::Lost { current, lineage } if (current, lineage) == (batch.prev, batch.lineage) => {
@@ -131,6 +121,22 @@ impl Counter {
                 answer: format!("more than {PARTITIONS_MAX} partitions of {} for one batch", level.name()),
             }),
         }
+    }
+
+    /// One call, in a turn at writing that lasts until what grew by it is merged, and no longer: nothing is waited for in it.
+    /// `None`: the lease ran out before the turn came.
+    async fn write(&self, batch: &Batch) -> Result<Option<Applied>, StoreError> {
+        let _turn = self.desk.writers.acquire().await;
+        if self.permit.allows_commit().now_or_never() != Some(true) {
+            return Ok(None);
+        }
+        let started = Instant::now();
+        let applied = self.desk.store.apply(batch).await?;
+        self.desk.metrics.apply_duration.observe(started.elapsed().as_secs_f64());
+        if let Applied::Done { grown, .. } = &applied {
+            self.desk.compact_grown(grown).await;
+        }
+        Ok(Some(applied))
     }
 
     /// For the figures only: an outcome that was unknown is taken for ours when the row stands where the batch ends.

@@ -21,6 +21,5 @@ mod redrive;
 mod retention;
 mod roles;
 mod seal;
-mod speed;
 mod tls;
 mod votes;

@@ -128,7 +128,6 @@ async fn totals_and_sparklines_are_cut_alike() {
         assert_eq!(test.total_series(window, level, step_s, None).await.unwrap(), both, "{level:?}");
     }
     assert_eq!(test.sparklines(&[], hours, Level::Minute, 60).await.unwrap(), []);
-    assert_eq!(test.service_names().await.unwrap(), [("db".to_owned(), 1), ("web".to_owned(), 1)]);
 }
 
 #[tokio::test]

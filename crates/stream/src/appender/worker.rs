@@ -23,7 +23,6 @@ use crate::script;
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 /// Longest pause.
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
-
 /// How long a shard that turned requests away is passed over.
 const FULL_FOR: Duration = Duration::from_millis(100);
 
@@ -159,23 +158,28 @@ impl Worker {
         unsettled.into_iter().filter_map(|call| self.later(call)).collect()
     }
 
-    /// What a full shard turned away goes to the next that may have room, and each request to each shard once at most.
+    /// What a full shard turned away goes to the next that may have room; a request is asked for as often as there are shards,
+    /// at most.
     fn pass_on(&mut self, turned_away: Vec<(Pending, Refused)>) {
-        let now = Instant::now();
-        for (mut pending, refused) in turned_away.into_iter().rev() {
-            let (from, shards) = (usize::from(pending.shard.index()), self.full_until.len());
-            self.full_until[from] = now + FULL_FOR;
-            let next = (from + 1..from + shards).map(|i| i % shards).find(|i| self.full_until[*i] <= now);
-            match next.and_then(|i| u16::try_from(i).ok()).filter(|_| usize::from(pending.moves) + 1 < shards) {
-                Some(next) => {
+        for (pending, refused) in turned_away.into_iter().rev() {
+            self.full_until[usize::from(pending.shard.index())] = Instant::now() + FULL_FOR;
+            let moves = pending.moves + 1;
+            match self.with_room(pending.shard).filter(|_| usize::from(moves) < self.full_until.len()) {
+                Some(shard) => {
                     pending.ticket.unsend();
-                    (pending.shard, pending.moves) = (Shard::new(next), pending.moves + 1);
-                    self.queue.push_front(pending);
+                    self.queue.push_front(Pending { shard, moves, ..pending });
                 }
                 // Whoever is gone needs no answer.
                 None => drop(pending.answer.send(Err(refused))),
             }
         }
+    }
+
+    /// The next shard after `full` that is not known to be full.
+    fn with_room(&self, full: Shard) -> Option<Shard> {
+        let (now, shards) = (Instant::now(), u16::try_from(self.full_until.len()).unwrap_or(u16::MAX));
+        let others = (1..shards).map(|step| (full.index() + step) % shards);
+        others.map(Shard::new).find(|shard| self.full_until[usize::from(shard.index())] <= now)
     }
 
     /// What had no effect goes back to the queue, to be sent with what came since.
