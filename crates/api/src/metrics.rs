@@ -1,11 +1,11 @@
 //! What is measured, for Prometheus. Labels are bounded by our code, never by visitors.
 
+use std::cell::{OnceCell, RefCell};
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -24,11 +24,35 @@ use crate::problem::{Kind, Problem};
 const DURATION_BUCKETS_SECONDS: [f64; 13] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 /// Label of a request that matched no route.
-const UNKNOWN: &str = "<unknown>";
+pub(crate) const UNKNOWN: &str = "<unknown>";
 
-/// The label of a route's requests, with its resource.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Route(pub(crate) &'static str);
+/// A route's requests, kept with its resource on each thread: what a request is measured by is found without a look-up of its labels.
+#[derive(Debug)]
+pub(crate) struct Route {
+    label: &'static str,
+    durations: OnceCell<Histogram>,
+    requests: RefCell<Vec<(&'static str, u16, Counter)>>,
+}
+
+impl Route {
+    pub(crate) const fn new(label: &'static str) -> Self {
+        Self { label, durations: OnceCell::new(), requests: RefCell::new(Vec::new()) }
+    }
+
+    fn answered(&self, metrics: &Metrics, method: &'static str, code: u16, began: Instant) {
+        let route = self.label;
+        let durations = || metrics.durations.get_or_create_owned(&RouteLabels { route });
+        self.durations.get_or_init(durations).observe(began.elapsed().as_secs_f64());
+        let mut requests = self.requests.borrow_mut();
+        if let Some((.., counter)) = requests.iter().find(|(known, of, _)| *known == method && *of == code) {
+            counter.inc();
+            return;
+        }
+        let counter = metrics.requests.get_or_create_owned(&RequestLabels { route, method, code });
+        counter.inc();
+        requests.push((method, code, counter));
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -160,11 +184,6 @@ impl Metrics {
         self.listener_reconnects.inner().fetch_max(reconnects, std::sync::atomic::Ordering::Relaxed);
     }
 
-    fn answered(&self, route: &'static str, method: &'static str, code: u16, began: Instant) {
-        self.durations.get_or_create(&RouteLabels { route }).observe(began.elapsed().as_secs_f64());
-        self.requests.get_or_create(&RequestLabels { route, method, code }).inc();
-    }
-
     fn refused(&self, kind: Kind) {
         self.problems.get_or_create(&ProblemLabels { problem: kind.slug() }).inc();
     }
@@ -206,33 +225,35 @@ impl AppenderGauges {
     }
 }
 
-/// Falls when the request ends, however it ends.
-struct InFlight(Gauge);
+/// A request that is being answered. The label is the route that matched, or `<unknown>`.
+pub(crate) struct Measured {
+    front: web::Data<Front>,
+    method: &'static str,
+    began: Instant,
+}
 
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.dec();
+impl Measured {
+    pub(crate) fn begin(request: &ServiceRequest) -> Option<Self> {
+        let front = request.app_data::<web::Data<Front>>()?.clone();
+        front.metrics.in_flight.inc();
+        Some(Self { front, method: method_label(request.method()), began: Instant::now() })
+    }
+
+    pub(crate) fn end(self, answer: &ServiceResponse<impl MessageBody>) {
+        if let Some(route) = answer.request().app_data::<Route>() {
+            route.answered(&self.front.metrics, self.method, answer.status().as_u16(), self.began);
+        }
+        if let Some(problem) = answer.response().error().and_then(problem_of) {
+            self.front.metrics.refused(problem.kind());
+        }
     }
 }
 
-/// Measures each request. The label is the route that matched, or `<unknown>`.
-pub(crate) async fn measure(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let began = Instant::now();
-    let Some(front) = request.app_data::<web::Data<Front>>().cloned() else { return next.call(request).await };
-    front.metrics.in_flight.inc();
-    let in_flight = InFlight(front.metrics.in_flight.clone());
-    let method = method_label(request.method());
-    let answer = next.call(request).await?;
-    let route = answer.request().app_data::<Route>().map_or(UNKNOWN, |route| route.0);
-    front.metrics.answered(route, method, answer.status().as_u16(), began);
-    if let Some(problem) = answer.response().error().and_then(problem_of) {
-        front.metrics.refused(problem.kind());
+impl Drop for Measured {
+    /// However the request ends.
+    fn drop(&mut self) {
+        self.front.metrics.in_flight.dec();
     }
-    drop(in_flight);
-    Ok(answer)
 }
 
 fn problem_of(error: &actix_web::Error) -> Option<&Problem> {

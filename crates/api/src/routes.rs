@@ -68,12 +68,13 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.service(read("/assets/{file}", assets::get));
 
     app.default_service(web::to(not_found));
+    app.app_data(Route::new(metrics::UNKNOWN));
     app.app_data(web::PathConfig::default().error_handler(|error, _| Problem::parameter("path", error).into()));
 }
 
 /// A resource that knows its path as it stands here: what requests are measured by.
 fn resource(path: &'static str) -> Resource {
-    web::resource(path).app_data(Route(path))
+    web::resource(path).app_data(Route::new(path))
 }
 
 fn read<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static

@@ -21,11 +21,15 @@ pub struct EventRow {
     pub duration_us: Option<u64>,
 }
 
+/// Up to so many endpoints are looked through, which costs less than hashing; from then on there is an index.
+const LOOKED_THROUGH_MAX: usize = 8;
+
 /// Accepted events with a dictionary of their endpoints. Equal blocks have equal dictionaries in equal order.
 #[derive(Debug, Clone, Default)]
 pub struct EventBlock {
     endpoints: Vec<EndpointName>,
     rows: Vec<EventRow>,
+    /// All endpoints, or none while they are few.
     index: HashTable<u32>,
 }
 
@@ -78,28 +82,31 @@ impl EventBlock {
     /// The index of an endpoint in this block, if it is there. Its texts were then parsed before.
     #[must_use]
     pub fn find(&self, service: &str, method: &str, route: &str) -> Option<u32> {
-        self.find_hashed(hash_of(service, method, route), service, method, route)
+        let same = |e: &EndpointName| &*e.route == route && &*e.service == service && &*e.method == method;
+        if self.endpoints.len() <= LOOKED_THROUGH_MAX {
+            return self.endpoints.iter().position(same).map(place);
+        }
+        self.index.find(hash_of(service, method, route), |i| same(&self.endpoints[*i as usize])).copied()
     }
 
     /// The index of an endpoint in this block, added if it is new.
     pub fn intern(&mut self, service: &str, method: &str, route: &str) -> u32 {
-        let hash = hash_of(service, method, route);
-        if let Some(i) = self.find_hashed(hash, service, method, route) {
+        if let Some(i) = self.find(service, method, route) {
             return i;
         }
-        let i = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
         self.endpoints.push(EndpointName::new(service, method, route));
-        let endpoints = &self.endpoints;
-        self.index.insert_unique(hash, i, |i| hash_of_name(&endpoints[*i as usize]));
-        i
+        let endpoints = self.endpoints.len();
+        if endpoints > LOOKED_THROUGH_MAX {
+            // The first time all that were looked through till now, then the new one.
+            let first = if self.index.is_empty() { 0 } else { endpoints - 1 };
+            (first..endpoints).map(place).for_each(|i| self.add_to_index(i));
+        }
+        place(endpoints - 1)
     }
 
-    fn find_hashed(&self, hash: u64, service: &str, method: &str, route: &str) -> Option<u32> {
-        let same = |i: &u32| {
-            let e = &self.endpoints[*i as usize];
-            &*e.route == route && &*e.service == service && &*e.method == method
-        };
-        self.index.find(hash, same).copied()
+    fn add_to_index(&mut self, i: u32) {
+        let hash = |i: &u32| hash_of_name(&self.endpoints[*i as usize]);
+        self.index.insert_unique(hash(&i), i, hash);
     }
 
     /// Appends all events of `other`, in order.
@@ -131,6 +138,10 @@ impl EventBlock {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+}
+
+fn place(i: usize) -> u32 {
+    u32::try_from(i).unwrap_or(u32::MAX)
 }
 
 fn hash_of_name(name: &EndpointName) -> u64 {

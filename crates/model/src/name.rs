@@ -137,7 +137,11 @@ pub(crate) fn chars_within(text: &str, max: usize) -> bool {
 
 /// Whether `text` has a C0 or C1 control character or DEL.
 pub(crate) fn has_control(text: &str) -> bool {
-    if text.is_ascii() { text.bytes().any(|b| b < 0x20 || b == 0x7f) } else { text.chars().any(char::is_control) }
+    // Without a way out in between, so that many bytes are looked at in one instruction.
+    let (is_plain, has_ascii_control) = text.bytes().fold((true, false), |(is_plain, has_control), byte| {
+        (is_plain & byte.is_ascii(), has_control | (byte < 0x20) | (byte == 0x7f))
+    });
+    has_ascii_control || (!is_plain && text.chars().any(char::is_control))
 }
 
 fn is_tchar(byte: u8) -> bool {

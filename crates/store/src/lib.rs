@@ -31,6 +31,7 @@ mod evidence;
 mod redrive;
 
 mod figures;
+mod home;
 mod listen;
 mod poll;
 mod reads;

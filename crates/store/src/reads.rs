@@ -31,6 +31,11 @@ impl Store {
     /// # Errors
     /// Whatever the database says; [`Error::Sketch`] names a row that cannot be read.
     pub async fn endpoints(&self, query: &EndpointQuery) -> Result<Vec<EndpointFigures>, Error> {
+        let (store, query) = (self.clone(), query.clone());
+        self.home.run(async move { store.read_table(&query).await }).await
+    }
+
+    async fn read_table(&self, query: &EndpointQuery) -> Result<Vec<EndpointFigures>, Error> {
         let stretches = stretches(&query.cover);
         let sql = endpoints_sql(&query.cover, &stretches, query.service.is_some());
         let mut numbers = bounds(stretches.iter().map(|stretch| stretch.window));

@@ -14,6 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Class;
+use crate::home::{AtHome, Home};
 use crate::{Config, Error, tls};
 
 /// How much longer than the server's own limit we wait for its answer.
@@ -31,6 +32,7 @@ const WORK_MEM: &str = "16MB";
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    pub(crate) home: Home,
     client: tokio_postgres::Config,
     tls: MakeRustlsConnect,
     ca_file: Option<PathBuf>,
@@ -46,7 +48,7 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Makes the pool and opens the first connection.
+    /// Makes the pool and opens the first connection. All of them live on the current runtime.
     ///
     /// # Errors
     /// [`Error::Url`], [`Error::Tls`], or [`Error::Connect`]/[`Error::NoConnection`] while PostgreSQL is away: callers retry.
@@ -55,7 +57,9 @@ impl Store {
         let tls = tls::connector(client.get_ssl_mode(), config)?;
         // Fast: every call but `probe` is one autocommitted statement, and a connection that failed is dropped.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let pool = Pool::builder(Manager::from_config(client.clone(), tls.clone(), recycling))
+        let home = Home::here();
+        let connect = AtHome { home: home.clone(), tls: tls.clone() };
+        let pool = Pool::builder(Manager::from_connect(client.clone(), connect, recycling))
             .max_size(config.pool_size)
             .wait_timeout(Some(config.connect_timeout))
             .create_timeout(Some(config.connect_timeout))
@@ -66,7 +70,7 @@ impl Store {
         let answer_timeout = config.statement_timeout + ANSWER_MARGIN;
         let (ca_file, connect_timeout) = (config.ca_file.clone(), config.connect_timeout);
         let tables = Arc::new(Semaphore::new(TABLES_MAX));
-        let store = Self { pool, client, tls, ca_file, connect_timeout, answer_timeout, tables };
+        let store = Self { pool, home, client, tls, ca_file, connect_timeout, answer_timeout, tables };
         drop(store.connection().await?);
         Ok(store)
     }
@@ -123,11 +127,7 @@ impl Store {
         work: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Error> {
         let outcome = within(self.answer_timeout, statement, work(&connection)).await;
-        if let Err(error) = &outcome
-            && (!error.is_certain() || error.class() == Class::Schema)
-        {
-            drop(Object::take(connection));
-        }
+        returned(connection, &outcome);
         outcome
     }
 
@@ -156,7 +156,7 @@ impl Store {
         mut take: impl FnMut(&Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let connection = self.connection().await?;
-        let read = self.answer(statement, connection, async |connection| {
+        let read = within(self.answer_timeout, statement, async {
             let parameters = parameters.iter().map(|(value, of)| (*value, of.clone()));
             let mut rows = std::pin::pin!(connection.query_typed_raw(sql, parameters).await?);
             while let Some(row) = rows.try_next().await? {
@@ -166,7 +166,9 @@ impl Store {
             }
             Ok(Ok(()))
         });
-        read.await?
+        let outcome = read.await;
+        returned(connection, &outcome);
+        outcome?
     }
 
     /// The only row of one statement.
@@ -181,6 +183,15 @@ impl Store {
             (Some(row), true) => Ok(row),
             _ => Err(Error::Answer { statement, answer: "not one row".to_owned() }),
         }
+    }
+}
+
+/// Gives a connection back to the pool, unless it must not be used again.
+fn returned<T>(connection: Object, outcome: &Result<T, Error>) {
+    if let Err(error) = outcome
+        && (!error.is_certain() || error.class() == Class::Schema)
+    {
+        drop(Object::take(connection));
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) async fn post(
     let key = key::of(request.headers(), DOOR, &body)?;
     let accepted = count(&front, body::text(&body)?, form, key).await?;
     front.metrics.judged(u64::from(accepted.accepted), &accepted.rejections, accepted.duplicate);
-    Ok(HttpResponse::Accepted().json(accepted))
+    Ok(accepted.response())
 }
 
 async fn count(front: &Front, text: &str, form: Form, key: Option<ClientKey>) -> Result<Accepted, Problem> {

@@ -59,7 +59,7 @@ async fn vote(
     let key = key::of(request.headers(), Door { name: "votes", poll }, &body)?;
     let sent = body::text(&body).and_then(crate::json::object::<Sent<'_>>);
     let ballot = sent.as_ref().map_err(Problem::clone).and_then(Sent::ballot);
-    Ok(HttpResponse::Accepted().json(cast(front, poll, request, ballot, key).await?))
+    Ok(cast(front, poll, request, ballot, key).await?.response())
 }
 
 impl Sent<'_> {

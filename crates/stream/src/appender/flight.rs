@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use redis::Cmd;
 use tally_model::{ENTRY_BYTES_MAX, Payload, REQUEST_EVENTS_MAX, Shard};
+use tokio::time::Instant;
 
-use super::queue::{Body, Pending};
+use super::pending::{Body, Pending};
+use super::queue::Queue;
 use super::sender::Sender;
 use crate::codec;
 use crate::config::Limits;
@@ -75,7 +77,7 @@ impl Call {
             }
             let Some(next) = queue.pop_front() else { break };
             // A caller that is gone before its request was sent need not have it sent.
-            if next.answer.is_closed() || !next.ticket.send() {
+            if !next.is_awaited() {
                 continue;
             }
             requests += 1;
@@ -93,13 +95,16 @@ impl Call {
     }
 
     /// Gives everything back to the queue: it had no effect.
-    pub(super) fn dissolve(self, queue: &mut VecDeque<Pending>) {
+    pub(super) fn dissolve(self, queue: &mut Queue) {
         let units = self.groups.into_iter().flat_map(|group| group.units);
         let waiting: Vec<_> = units.flat_map(|unit| unit.waiting).collect();
-        for pending in waiting.into_iter().rev() {
-            pending.ticket.unsend();
-            queue.push_front(pending);
-        }
+        queue.put_back(waiting.into_iter());
+    }
+
+    /// Takes out those whose deadline has passed; what is sent stays as it is.
+    pub(super) fn extract_late(&mut self, now: Instant) -> impl Iterator<Item = Pending> {
+        let units = self.groups.iter_mut().flat_map(|group| &mut group.units);
+        units.flat_map(move |unit| unit.waiting.extract_if(.., move |pending| pending.deadline <= now))
     }
 
     pub(super) fn command(&self, limits: &[u64; 5], sender: &Sender) -> Cmd {
@@ -125,9 +130,13 @@ impl Call {
         self.units().map(|unit| unit.waiting.len()).sum()
     }
 
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Pending> {
+        self.units().flat_map(|unit| &unit.waiting)
+    }
+
     /// Whether anyone still waits for it.
     pub(super) fn is_awaited(&self) -> bool {
-        self.units().flat_map(|unit| &unit.waiting).any(|pending| !pending.answer.is_closed())
+        self.waiting().any(Pending::is_awaited)
     }
 }
 

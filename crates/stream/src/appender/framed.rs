@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
+use super::AppendRequest;
 use super::flight::Call;
-use super::queue::Room;
+use super::pending::Pending;
+use super::room::Room;
 use super::sender::Sender;
-use super::{AppendRequest, admit};
 use crate::error::Refused;
 
 /// Limits that every call begins with; nothing looks at them here.
@@ -27,7 +30,8 @@ pub struct Framed {
 /// As [`super::Appender::append`], if one has no place or is too large.
 pub fn frame(requests: Vec<AppendRequest>) -> Result<Framed, Refused> {
     let room = Arc::new(Room::default());
-    let admitted = requests.into_iter().map(|request| admit(request, &room)).collect::<Result<Vec<_>, _>>()?;
+    let admit = |request| Pending::admit(request, &room, Instant::now());
+    let admitted = requests.into_iter().map(admit).collect::<Result<Vec<_>, _>>()?;
     // Nothing is sent for callers that are gone.
     let (mut queue, _waiting): (VecDeque<_>, Vec<_>) = admitted.into_iter().unzip();
     let (mut framed, mut sender) = (Framed::default(), Sender::new());

@@ -1,35 +1,35 @@
 //! Appending with group commit: while one script call is in flight requests gather, and the next one carries them all, for
 //! whatever shards. There is no timer: alone, a request leaves at once; under load many share a round trip and an fsync.
 //!
-//! Read `queue.rs` (what waits, and who knows whether it was sent), then `flight.rs` (what is sent together, frozen), then
-//! `worker.rs` (the loop), then `settle.rs` (what an answer means). `sender.rs` names who sends.
+//! Read `pending.rs` (a request that waits), `room.rs` (how many may) and `queue.rs` (in which order, and how long), then
+//! `flight.rs` (what is sent together, frozen), then `worker.rs` (the loop), then `settle.rs` (what an answer means). `sender.rs`
+//! names who sends.
 
 mod flight;
 mod framed;
+mod pending;
 mod queue;
+mod room;
 mod sender;
 mod settle;
 mod worker;
 
 use std::sync::Arc;
 
-use tally_model::{ENTRY_BYTES_MAX, Payload, Position, RequestId, Shard};
+use tally_model::{Payload, Position, RequestId, Shard};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::codec::{self, ENTRY_EVENTS_MAX};
 use crate::config::Limits;
 use crate::error::Refused;
 use crate::link::Link;
 use flight::limits_of_shard;
-use queue::{Body, Pending, Room, Ticket};
+use pending::Pending;
+use queue::Queue;
+use room::Room;
 use worker::Worker;
 
 pub use framed::{Framed, frame};
-
-/// From here on a request is packed by its caller, on the caller's thread, and stays an entry of its own.
-const LARGE_EVENTS_MIN: usize = 64;
 
 /// A request to append.
 #[derive(Debug, Clone)]
@@ -130,7 +130,8 @@ impl Appenders {
     pub fn start(&self) -> Appender {
         let (queue, pending) = unbounded_channel();
         let (limits, room) = (limits_of_shard(&self.limits, self.shards), Arc::clone(&self.room));
-        tokio::spawn(Worker::new(self.link.another(), (limits, self.shards), Arc::clone(&room), pending).run());
+        let waiting = Queue::new(pending, self.limits.deadline);
+        tokio::spawn(Worker::new(self.link.another(), (limits, self.shards), Arc::clone(&room), waiting).run());
         Appender { shards: self.shards, limits: self.limits, room, queue }
     }
 
@@ -154,11 +155,10 @@ impl Appender {
         if request.shard.index() >= self.shards {
             return Err(Refused::NotOpen);
         }
-        let deadline = Instant::now() + self.limits.deadline;
-        let (pending, answered) = admit(request, &self.room)?;
-        let ticket = Arc::clone(&pending.ticket);
+        let (pending, answered) = Pending::admit(request, &self.room, Instant::now() + self.limits.deadline)?;
         self.queue.send(pending).map_err(|_| Refused::Unavailable)?;
-        wait(answered, &ticket, deadline).await
+        // The worker keeps the deadline, and is gone only when its thread ends.
+        answered.await.unwrap_or(Err(Refused::Unknown))
     }
 
     /// What it, and those started with it, do now and did so far.
@@ -166,42 +166,4 @@ impl Appender {
     pub fn stats(&self) -> AppenderStats {
         self.room.stats()
     }
-}
-
-type Answered = oneshot::Receiver<Result<Appended, Refused>>;
-
-/// A request with a place in the queue, and where its answer comes.
-fn admit(request: AppendRequest, room: &Arc<Room>) -> Result<(Pending, Answered), Refused> {
-    let AppendRequest { shard, key, received_ms, payload } = request;
-    let body = body_of(payload, key.is_some())?;
-    let place = Room::take(room, body.bytes()).ok_or(Refused::Overloaded)?;
-    let (answer, answered) = oneshot::channel();
-    Ok((Pending { shard, key, received_ms, body, ticket: Arc::default(), answer, place, moves: 0 }, answered))
-}
-
-async fn wait(mut answered: Answered, ticket: &Ticket, deadline: Instant) -> Result<Appended, Refused> {
-    if let Ok(Ok(answer)) = timeout_at(deadline, &mut answered).await {
-        return answer;
-    }
-    // It may have come just now.
-    if let Ok(answer) = answered.try_recv() {
-        return answer;
-    }
-    Err(if ticket.give_up() { Refused::Unavailable } else { Refused::Unknown })
-}
-
-/// Packs what is large or has a client's key; the rest is packed with others later.
-fn body_of(payload: Payload, has_key: bool) -> Result<Body, Refused> {
-    if payload.is_empty() {
-        return Ok(Body::Ask);
-    }
-    let loose = queue::packed_bytes_max(&payload);
-    if !has_key && payload.len() < LARGE_EVENTS_MIN && loose <= ENTRY_BYTES_MAX {
-        return Ok(Body::Loose { payload, bytes_max: loose });
-    }
-    let packed = codec::encode(&payload);
-    if packed.bytes.len() > ENTRY_BYTES_MAX || payload.len() > ENTRY_EVENTS_MAX {
-        return Err(Refused::TooLarge { bytes: packed.bytes.len() });
-    }
-    Ok(Body::Packed(packed))
 }

@@ -5,7 +5,7 @@ use tally_model::Position;
 
 use super::Appended;
 use super::flight::{Call, Unit};
-use super::queue::Pending;
+use super::pending::Pending;
 use crate::entry::Fields;
 use crate::error::{Error, Refused};
 use crate::reply::{Parts, unexpected};
@@ -53,7 +53,7 @@ pub(super) fn settle(call: Call, answer: Value) -> Settled {
 fn refuse(call: Call, refused: &Refused) {
     let units = call.groups.into_iter().flat_map(|group| group.units);
     for pending in units.flat_map(|unit| unit.waiting) {
-        let _ = pending.answer.send(Err(refused.clone()));
+        pending.answer(Err(refused.clone()));
     }
 }
 
@@ -113,8 +113,7 @@ fn answer_unit(unit: Unit, reply: Reply) -> impl Iterator<Item = (Pending, Refus
     unit.waiting.into_iter().filter_map(move |pending| match answer_of(&pending, reply) {
         Err(refused @ Refused::Backlog { .. }) if pending.is_free() => Some((pending, refused)),
         answer => {
-            // Whoever is gone needs no answer.
-            let _ = pending.answer.send(answer);
+            pending.answer(answer);
             None
         }
     })

@@ -1,18 +1,17 @@
 //! The loop that sends what waits: one pipeline at a time.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::Value;
 use tally_model::Shard;
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 use super::flight::Call;
-use super::queue::{Pending, Room};
+use super::pending::Pending;
+use super::queue::Queue;
+use super::room::Room;
 use super::sender::Sender;
 use super::settle::{Settled, settle};
 use crate::error::Refused;
@@ -33,8 +32,7 @@ pub(super) struct Worker {
     /// Until when each shard is taken for full.
     full_until: Vec<Instant>,
     room: Arc<Room>,
-    pending: UnboundedReceiver<Pending>,
-    queue: VecDeque<Pending>,
+    queue: Queue,
     sender: Sender,
     in_flight: u64,
     /// Redis keeps the shards on several nodes, and wants a call for each.
@@ -43,19 +41,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(
-        link: Link,
-        (limits, shards): ([u64; 5], u16),
-        room: Arc<Room>,
-        pending: UnboundedReceiver<Pending>,
-    ) -> Self {
+    pub(super) fn new(link: Link, (limits, shards): ([u64; 5], u16), room: Arc<Room>, queue: Queue) -> Self {
         Self {
             link,
             limits,
             full_until: vec![Instant::now(); usize::from(shards)],
             room,
-            pending,
-            queue: VecDeque::new(),
+            queue,
             sender: Sender::new(),
             in_flight: 0,
             is_apart: false,
@@ -65,26 +57,17 @@ impl Worker {
 
     /// Sends until no one can ask any more and all who asked were answered.
     pub(super) async fn run(mut self) {
-        loop {
-            if self.queue.is_empty() {
-                let Some(pending) = self.pending.recv().await else { return };
-                self.queue.push_back(pending);
-                // Whoever is ready by now joins: a first request that left alone would make all others wait for the next call.
-                yield_now().await;
-            }
-            while let Ok(pending) = self.pending.try_recv() {
-                self.queue.push_back(pending);
-            }
+        while self.queue.gather().await {
             let calls = self.take_calls();
             if !calls.is_empty() {
                 self.deliver(calls).await;
-                self.backoff.pause().await;
+                self.pause(&mut []).await;
             }
         }
     }
 
     fn take_calls(&mut self) -> Vec<Call> {
-        let Some(call) = Call::take(&mut self.queue, &mut self.sender) else { return Vec::new() };
+        let Some(call) = Call::take(&mut self.queue.waiting, &mut self.sender) else { return Vec::new() };
         let entries = call.units().filter(|unit| unit.is_entry());
         let (count, bytes) = entries.fold((0, 0), |(count, bytes), unit| (count + 1, bytes + unit.bytes.len() as u64));
         self.room.entries.fetch_add(count, Ordering::Relaxed);
@@ -105,7 +88,13 @@ impl Worker {
                 return;
             }
             self.room.resends.fetch_add(1, Ordering::Relaxed);
-            self.backoff.pause().await;
+            self.pause(&mut calls).await;
+        }
+    }
+
+    async fn pause(&mut self, calls: &mut [Call]) {
+        if !self.backoff.0.is_zero() {
+            self.queue.meanwhile(calls, sleep(self.backoff.0)).await;
         }
     }
 
@@ -116,9 +105,10 @@ impl Worker {
     }
 
     /// Sends calls once; what comes back is frozen.
-    async fn attempt(&mut self, calls: Vec<Call>) -> Vec<Call> {
+    async fn attempt(&mut self, mut calls: Vec<Call>) -> Vec<Call> {
         let commands = calls.iter().map(|call| call.command(&self.limits, &self.sender)).collect();
-        match script::run(&self.link, &script::APPEND, commands).await {
+        let answers = script::run(&self.link, &script::APPEND, commands);
+        match self.queue.meanwhile(&mut calls, answers).await {
             Ok(answers) => self.settle(calls, answers).await,
             Err(Broken::NotSent(error)) => {
                 tracing::warn!(%error, "Redis cannot be reached; appends wait");
@@ -161,18 +151,16 @@ impl Worker {
     /// What a full shard turned away goes to the next that may have room; a request is asked for as often as there are shards,
     /// at most.
     fn pass_on(&mut self, turned_away: Vec<(Pending, Refused)>) {
-        for (pending, refused) in turned_away.into_iter().rev() {
+        let mut moved = Vec::new();
+        for (pending, refused) in turned_away {
             self.full_until[usize::from(pending.shard.index())] = Instant::now() + FULL_FOR;
-            let moves = pending.moves + 1;
-            match self.with_room(pending.shard).filter(|_| usize::from(moves) < self.full_until.len()) {
-                Some(shard) => {
-                    pending.ticket.unsend();
-                    self.queue.push_front(Pending { shard, moves, ..pending });
-                }
-                // Whoever is gone needs no answer.
-                None => drop(pending.answer.send(Err(refused))),
+            let may_move = usize::from(pending.moves) + 1 < self.full_until.len();
+            match self.with_room(pending.shard).filter(|_| may_move) {
+                Some(shard) => moved.push(pending.moved_to(shard)),
+                None => pending.answer(Err(refused)),
             }
         }
+        self.queue.put_back(moved.into_iter());
     }
 
     /// The next shard after `full` that is not known to be full.
@@ -210,11 +198,5 @@ impl Backoff {
 
     fn reset(&mut self) {
         self.0 = Duration::ZERO;
-    }
-
-    async fn pause(&self) {
-        if !self.0.is_zero() {
-            sleep(self.0).await;
-        }
     }
 }
