@@ -61,3 +61,15 @@ async fn every_answer_says_what_it_is_not() {
         assert_eq!(header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'", "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_was_accepted_comes_without_the_headers_of_pages() {
+    let door = Door::open().await;
+    let post = |body: &'static str| door.request(Method::POST, "/v1/events").body(body).send();
+    let accepted = post(r#"{"service":"shop","method":"GET","route":"/a","status":200}"#).await.unwrap();
+    let mut names: Vec<_> = accepted.headers().keys().map(|name| name.as_str().to_owned()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["content-length", "content-type", "date", "x-content-type-options"]);
+    let refused = post("{}").await.unwrap();
+    assert!(refused.headers().contains_key("content-security-policy"), "{refused:?}");
+}
