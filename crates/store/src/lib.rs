@@ -31,12 +31,12 @@ mod evidence;
 mod redrive;
 
 mod figures;
-mod home;
 mod listen;
 mod poll;
 mod reads;
 mod series;
 mod services;
+mod tables;
 
 pub use apply::Applied;
 pub use barrier::Barrier;

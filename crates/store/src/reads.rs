@@ -32,7 +32,7 @@ impl Store {
     /// Whatever the database says; [`Error::Sketch`] names a row that cannot be read.
     pub async fn endpoints(&self, query: &EndpointQuery) -> Result<Vec<EndpointFigures>, Error> {
         let (store, query) = (self.clone(), query.clone());
-        self.home.run(async move { store.read_table(&query).await }).await
+        self.tables().at_home(async move { store.read_table(&query).await }).await
     }
 
     async fn read_table(&self, query: &EndpointQuery) -> Result<Vec<EndpointFigures>, Error> {
@@ -43,8 +43,8 @@ impl Store {
         let mut parameters = parameters(&numbers);
         parameters.extend(query.service.as_ref().map(|service| (service as &(dyn ToSql + Sync), Type::TEXT)));
         let mut table = Table::new(query.cover.level(), &stretches);
-        let place = self.table_place().await?;
-        self.query_each(READ, &sql, &parameters, |row| table.take(row)).await?;
+        let place = self.tables().place(self.connect_timeout()).await?;
+        self.query_table(READ, &sql, &parameters, |row| table.take(row)).await?;
         let mut figures = table.figures()?;
         drop(place);
         figures.sort_unstable_by_key(|endpoint| endpoint.id);

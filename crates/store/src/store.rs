@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use futures_util::TryStreamExt;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Class;
-use crate::home::{AtHome, Home};
+use crate::tables::Tables;
 use crate::{Config, Error, tls};
 
 /// How much longer than the server's own limit we wait for its answer.
@@ -22,8 +21,6 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 /// Idle time after which the system asks whether the other side is still there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
-/// Tables of endpoints that are read at a time: 5,000 endpoints take tens of megabytes here until they are merged. More wait.
-const TABLES_MAX: usize = 2;
 /// Memory that PostgreSQL may take for one sort or hash: what the counts of 5,000 endpoints need, so that they do not go over
 /// its disk.
 const WORK_MEM: &str = "16MB";
@@ -32,13 +29,12 @@ const WORK_MEM: &str = "16MB";
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
-    pub(crate) home: Home,
     client: tokio_postgres::Config,
     tls: MakeRustlsConnect,
     ca_file: Option<PathBuf>,
     connect_timeout: Duration,
     answer_timeout: Duration,
-    tables: Arc<Semaphore>,
+    tables: Arc<Tables>,
 }
 
 impl fmt::Debug for Store {
@@ -48,7 +44,7 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Makes the pool and opens the first connection. All of them live on the current runtime.
+    /// Makes the pool and opens the first connection. Tables are read on the current runtime.
     ///
     /// # Errors
     /// [`Error::Url`], [`Error::Tls`], or [`Error::Connect`]/[`Error::NoConnection`] while PostgreSQL is away: callers retry.
@@ -57,9 +53,7 @@ impl Store {
         let tls = tls::connector(client.get_ssl_mode(), config)?;
         // Fast: every call but `probe` is one autocommitted statement, and a connection that failed is dropped.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let home = Home::here();
-        let connect = AtHome { home: home.clone(), tls: tls.clone() };
-        let pool = Pool::builder(Manager::from_connect(client.clone(), connect, recycling))
+        let pool = Pool::builder(Manager::from_config(client.clone(), tls.clone(), recycling))
             .max_size(config.pool_size)
             .wait_timeout(Some(config.connect_timeout))
             .create_timeout(Some(config.connect_timeout))
@@ -69,8 +63,8 @@ impl Store {
             .map_err(|_| Error::Url)?;
         let answer_timeout = config.statement_timeout + ANSWER_MARGIN;
         let (ca_file, connect_timeout) = (config.ca_file.clone(), config.connect_timeout);
-        let tables = Arc::new(Semaphore::new(TABLES_MAX));
-        let store = Self { pool, home, client, tls, ca_file, connect_timeout, answer_timeout, tables };
+        let tables = Arc::new(Tables::here());
+        let store = Self { pool, client, tls, ca_file, connect_timeout, answer_timeout, tables };
         drop(store.connection().await?);
         Ok(store)
     }
@@ -100,11 +94,9 @@ impl Store {
         self.connect_timeout
     }
 
-    /// A place among those that read a whole table of endpoints.
-    pub(crate) async fn table_place(&self) -> Result<SemaphorePermit<'_>, Error> {
-        let waited = self.connect_timeout;
-        let place = tokio::time::timeout(waited, self.tables.acquire()).await;
-        place.ok().and_then(Result::ok).ok_or(Error::NoConnection { waited })
+    /// What reads whole tables.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// A connection of the pool.
@@ -156,18 +148,25 @@ impl Store {
         mut take: impl FnMut(&Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let connection = self.connection().await?;
-        let read = within(self.answer_timeout, statement, async {
-            let parameters = parameters.iter().map(|(value, of)| (*value, of.clone()));
-            let mut rows = std::pin::pin!(connection.query_typed_raw(sql, parameters).await?);
-            while let Some(row) = rows.try_next().await? {
-                if let Err(error) = take(&row) {
-                    return Ok(Err(error));
-                }
-            }
-            Ok(Ok(()))
-        });
-        let outcome = read.await;
+        let outcome = within(self.answer_timeout, statement, each(&connection, sql, parameters, &mut take)).await;
         returned(connection, &outcome);
+        outcome?
+    }
+
+    /// The same over a connection for tables, for hundreds of thousands of rows. To be called [at home](Tables::at_home).
+    pub(crate) async fn query_table(
+        &self,
+        statement: &'static str,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+        mut take: impl FnMut(&Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut connection = self.tables.connection(self).await?;
+        let rows = connection.with_client(async |client| each(client, sql, parameters, &mut take).await);
+        let outcome = within(self.answer_timeout, statement, rows).await;
+        if !must_go(&outcome) {
+            self.tables.put_back(connection);
+        }
         outcome?
     }
 
@@ -188,11 +187,31 @@ impl Store {
 
 /// Gives a connection back to the pool, unless it must not be used again.
 fn returned<T>(connection: Object, outcome: &Result<T, Error>) {
-    if let Err(error) = outcome
-        && (!error.is_certain() || error.class() == Class::Schema)
-    {
+    if must_go(outcome) {
         drop(Object::take(connection));
     }
+}
+
+/// Whether a connection did not answer, broke, or met another schema than it had prepared for.
+fn must_go<T>(outcome: &Result<T, Error>) -> bool {
+    outcome.as_ref().is_err_and(|error| !error.is_certain() || error.class() == Class::Schema)
+}
+
+/// Gives `take` each row as it arrives, until it fails.
+async fn each(
+    client: &Client,
+    sql: &str,
+    parameters: &[(&(dyn ToSql + Sync), Type)],
+    take: &mut impl FnMut(&Row) -> Result<(), Error>,
+) -> Result<Result<(), Error>, tokio_postgres::Error> {
+    let parameters = parameters.iter().map(|(value, of)| (*value, of.clone()));
+    let mut rows = std::pin::pin!(client.query_typed_raw(sql, parameters).await?);
+    while let Some(row) = rows.try_next().await? {
+        if let Err(error) = take(&row) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// Waits for an answer until the deadline.

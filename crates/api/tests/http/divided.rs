@@ -13,7 +13,9 @@ const PAUSE: Duration = Duration::from_millis(30);
 
 fn request(body: &str) -> String {
     let length = body.len();
-    format!("POST /v1/events HTTP/1.1\r\nHost: tally\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
+    format!(
+        "POST /v1/events HTTP/1.1\r\nHost: tally\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
 }
 
 /// Writes the parts with pauses between, and reads until so many requests were accepted.
