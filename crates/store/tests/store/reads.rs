@@ -209,3 +209,19 @@ async fn reads_run_on_any_task() {
     });
     assert_eq!(task.await.unwrap().0.unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_table_is_read_again_after_the_server_closed_its_connection() {
+    let test = filled().await;
+    let query = EndpointQuery { cover: Pieces::whole(Level::Day, day()).into(), service: None };
+    assert_eq!(test.endpoints(&query).await.unwrap().len(), 2);
+    let closed = test
+        .number(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+             WHERE query LIKE '%ARRAY[service, method, route]%' AND pid <> pg_backend_pid() AND datname = current_database()",
+        )
+        .await;
+    assert_eq!(closed, 1, "it was kept");
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert_eq!(test.endpoints(&query).await.unwrap().len(), 2);
+}
