@@ -19,9 +19,19 @@ pub(super) async fn singles(effort: Effort) -> Result<Vec<Row>, Error> {
     let settings = [("TALLY_WORKERS", workers.as_str())];
     let everysec = System::start_counting(AppendFsync::EverySec, &settings).await?;
     let always = System::start_counting(AppendFsync::Always, &settings).await?;
+    // As installed: actix and Tally take a thread a core unless they are told otherwise.
+    let wide_limits = Limits::start(std::thread::available_parallelism().map_or(1, usize::from)).await?;
+    let wide = System::start_counting(AppendFsync::EverySec, &[]).await?;
     let empty = Bodies::empty(&limits.dir)?;
     let mut seed = 0;
-    let contenders = ["limit (a), bare", "limit (b), parsed", "product, everysec", "product, always"];
+    let contenders = [
+        "limit (a), bare",
+        "limit (b), parsed",
+        "product, everysec",
+        "product, always",
+        "limit (a), bare, a thread a core",
+        "product, everysec, a thread a core",
+    ];
     let measured = interleave(effort, &contenders, async |contender| {
         seed += 1;
         let bodies = Bodies::write(&limits.dir, 1, ENDPOINTS, seed)?;
@@ -29,12 +39,14 @@ pub(super) async fn singles(effort: Effort) -> Result<Vec<Row>, Error> {
             0 => limits.run("/bare", &empty, effort.seconds).await,
             1 => limits.run("/parse", &bodies, effort.seconds).await,
             2 => product(&everysec, &bodies, effort.seconds).await,
-            _ => product(&always, &bodies, effort.seconds).await,
+            3 => product(&always, &bodies, effort.seconds).await,
+            4 => wide_limits.run("/bare", &empty, effort.seconds).await,
+            _ => product(&wide, &bodies, effort.seconds).await,
         }
     })
     .await?;
     let row = |figure: &str, contender, name, limit: usize, target: Option<Target>| {
-        let of_limit = ["(a)", "(b)"][limit];
+        let of_limit = if limit == 1 { "(b)" } else { "(a)" };
         let row = against(&measured, (figure, contender, name), (of_limit, limit));
         let row = target.map_or(row.clone(), |target| row.clone().meeting(target));
         if name == "counted" { row.with_hops(&measured, contender) } else { row }
@@ -45,6 +57,7 @@ pub(super) async fn singles(effort: Effort) -> Result<Vec<Row>, Error> {
         row("counted, singles, everysec", 2, "counted", 0, Some(Target::Share(0.40, 0.53))),
         row("counted, singles, always", 3, "counted", 0, Some(Target::Share(0.24, 0.32))),
         row("accepted, singles, everysec, beside read and parse", 2, "accepted", 1, None),
+        row("accepted, singles, everysec, a thread a core", 5, "accepted", 4, None),
     ])
 }
 

@@ -1,10 +1,11 @@
 //! Handing a request to the log, and what the log's refusals are called outside.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use actix_web::HttpResponse;
 use actix_web::error::JsonPayloadError;
-use actix_web::http::header::ContentType;
+use actix_web::http::header::{self, HeaderValue};
 use tally_model::{ENTRY_BYTES_MAX, Position, Shard};
 use tally_stream::{AppendRequest, Appended, Refused};
 
@@ -12,6 +13,7 @@ use crate::front::Front;
 use crate::ingest::verdict::Rejections;
 use crate::problem::{Kind, Problem};
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Longest place in the log as text, in bytes.
 const ID_BYTES_MAX: usize = 48;
 
@@ -28,16 +30,28 @@ impl Accepted {
     /// As JSON, put together: but for rejections nothing in it has anything to escape, and looking for that takes longer than all
     /// the rest.
     pub(crate) fn response(&self) -> HttpResponse {
-        let Self { accepted, rejections, duplicate, id } = self;
-        let rejected = match serde_json::to_string(rejections.shown()) {
-            Ok(rejected) => rejected,
-            Err(error) => return HttpResponse::from_error(JsonPayloadError::Serialize(error)),
+        let rejected: Cow<'_, str> = match self.rejections.shown() {
+            [] => "[]".into(),
+            shown => match serde_json::to_string(shown) {
+                Ok(shown) => shown.into(),
+                Err(error) => return HttpResponse::from_error(JsonPayloadError::Serialize(error)),
+            },
         };
-        let count = rejections.count();
-        let json = format!(
-            r#"{{"accepted":{accepted},"rejected":{rejected},"rejected_count":{count},"duplicate":{duplicate},"id":"{id}"}}"#
-        );
-        HttpResponse::Accepted().content_type(ContentType::json()).body(json)
+        let (mut accepted, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let json = [
+            r#"{"accepted":"#,
+            accepted.format(self.accepted),
+            r#","rejected":"#,
+            &rejected,
+            r#","rejected_count":"#,
+            count.format(self.rejections.count()),
+            r#","duplicate":"#,
+            if self.duplicate { "true" } else { "false" },
+            r#","id":""#,
+            &self.id,
+            r#""}"#,
+        ];
+        HttpResponse::Accepted().insert_header((header::CONTENT_TYPE, JSON)).body(json.concat())
     }
 }
 
