@@ -33,7 +33,7 @@ static NO_KEEPING: [(HeaderName, HeaderValue); 3] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// What happens around every request. One layer for all of it: each one more costs as much as parsing half an event.
+/// What happens around every request. One layer for all of it: each one more costs a third of parsing an event.
 async fn answer(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

@@ -1,5 +1,5 @@
 //! Connections for reading whole tables: each is driven by the task that reads from it. Rows of a connection of the pool come through
-//! another task, and mostly another thread, one message at a time; of a table's hundred thousands that takes a third of the time.
+//! another task, and mostly another thread, one message at a time; of a table's hundred thousands that took a fifth of the time.
 //! The reading is done on the runtime that opened the store: threads that serve requests are not held up by it.
 
 use std::future::{Future, poll_fn};

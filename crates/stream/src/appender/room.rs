@@ -1,4 +1,4 @@
-//! The room that requests take while they wait or are in flight: what bounds them.
+//! The room that requests take while they wait or are in flight: what bounds them, and the figures of the appender.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
