@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
 
-use crate::system::{PATIENCE, System, event};
+use crate::system::{PATIENCE, System, days, event};
 
 /// One log, which keeps nothing that was counted longer than it must.
 const SETTINGS: [(&str, &str); 2] = [("TALLY_SHARDS", "1"), ("TALLY_RETENTION_SECONDS", "0")];
@@ -219,6 +219,34 @@ async fn a_restore_that_breaks_off_changes_nothing() {
     assert!(succeeded, "{output}");
     system.counted().await;
     assert_eq!(figures(&system).await, all);
+}
+
+#[tokio::test]
+async fn whoever_reads_meanwhile_is_in_nobodys_way() {
+    let mut system = System::start_with(&SETTINGS).await;
+    count_some(&system, "read").await;
+    let dir = system.dir().join("backups");
+    back_up(&system, &["--to", dir.to_str().unwrap()]).await;
+    system.stop_consumer().await;
+    let all = figures(&system).await;
+    let url = format!("{}/v1/endpoints?from={}&to={}", system.base, days(10).0, days(10).1);
+    let readers: Vec<_> = (0..6).map(|_| tokio::spawn(read_on(system.http.clone(), url.clone()))).collect();
+    for _ in 0..5 {
+        let (succeeded, output) = restore(&system, &dir).await;
+        assert!(succeeded, "{output}");
+    }
+    readers.iter().for_each(tokio::task::JoinHandle::abort);
+    assert_eq!(figures(&system).await, all);
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = 'tally'";
+    assert_eq!(system.postgres.psql("tally", deadlocks).await.unwrap(), "0", "{}", system.logs());
+}
+
+/// Reads the same table again and again.
+async fn read_on(http: reqwest::Client, url: String) {
+    loop {
+        let answer = http.get(&url).header("Cache-Control", "no-cache").send().await.unwrap();
+        answer.bytes().await.unwrap();
+    }
 }
 
 /// Restores from a pipe that never gives the last bytes, and kills that with SIGKILL once the tables are gone in its

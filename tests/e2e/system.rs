@@ -131,7 +131,7 @@ impl System {
         let answer = request.send().await.unwrap();
         let status = answer.status();
         let body: Value = answer.json().await.unwrap();
-        assert!(status.is_success(), "GET {path}: {status} {body}");
+        assert!(status.is_success(), "GET {path}: {status} {body}\n{}", self.logs());
         body
     }
 

@@ -17,6 +17,37 @@ BEGIN
 END
 $$;
 
+-- All tables and views at once, none waited for while another is held: dropping one after another ended in a deadlock
+-- with those who read two of them. What is in use is waited for alone, which also sends an autovacuum away.
+DO $$
+DECLARE
+    tables text[];
+    one text;
+BEGIN
+    FOR attempt IN 1 .. 100 LOOP
+        SELECT array_agg(format('public.%I', relname) ORDER BY relname) INTO tables FROM pg_class c
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
+                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e');
+        EXIT WHEN tables IS NULL;
+        BEGIN
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', array_to_string(tables, ', '));
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            IF attempt = 100 THEN
+                RAISE EXCEPTION 'the database is in use all the time; stop who reads it or writes to it, and restore again';
+            END IF;
+        END;
+        FOREACH one IN ARRAY tables LOOP
+            BEGIN
+                EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', one);
+                RAISE EXCEPTION USING ERRCODE = 'TYFRE';  -- gives the lock back
+            EXCEPTION WHEN SQLSTATE 'TYFRE' OR undefined_table THEN
+            END;
+        END LOOP;
+    END LOOP;
+END
+$$;
+
 -- What is not of the past: which backups hold the log, and whose log it is.
 CREATE TEMP TABLE kept_barrier (
     label text, shard integer, epoch bigint, seq bigint, made_at timestamptz, released_at timestamptz) ON COMMIT DROP;
