@@ -4,6 +4,7 @@
 //! be set; `server` binds and serves; `routes` has every path; `ingest` takes a POST to the log; `reads` answers what was
 //! counted; `reports` writes it down to be kept; `pages` are for people; `problem` has every refusal.
 
+mod answering;
 mod changes;
 pub mod config;
 mod connect;

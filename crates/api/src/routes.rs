@@ -3,7 +3,7 @@
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, guard, web};
 
 use crate::ingest::{body, events, traces, votes};
 use crate::metrics::Route;
@@ -92,7 +92,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let both = resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
+    let both = resource(path).route(on(Method::GET).to(handler.clone())).route(on(Method::HEAD).to(handler));
     refusing_others(both, &[Method::GET, Method::HEAD])
 }
 
@@ -122,23 +122,29 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    refusing_others(resource(path).route(web::method(method.clone()).to(handler)), &[method])
+    refusing_others(resource(path).route(on(method.clone()).to(handler)), &[method])
 }
 
 fn poll(path: &'static str) -> impl HttpServiceFactory + 'static {
-    let resource = resource(path).route(web::put().to(polls::put)).route(web::get().to(results::get));
-    let all = refusing_others(resource.route(web::head().to(results::get)), &[Method::GET, Method::HEAD, Method::PUT]);
+    let resource = resource(path).route(on(Method::PUT).to(polls::put)).route(on(Method::GET).to(results::get));
+    let all = refusing_others(resource.route(on(Method::HEAD).to(results::get)), &[Method::GET, Method::HEAD, Method::PUT]);
     all.wrap(from_fn(shared_answers::keep))
 }
 
 fn form(path: &'static str) -> impl HttpServiceFactory + 'static {
-    let resource = resource(path).route(web::get().to(vote::get)).route(web::head().to(vote::get));
-    refusing_others(resource.route(web::post().to(vote::post)), &[Method::GET, Method::HEAD, Method::POST])
+    let resource = resource(path).route(on(Method::GET).to(vote::get)).route(on(Method::HEAD).to(vote::get));
+    refusing_others(resource.route(on(Method::POST).to(vote::post)), &[Method::GET, Method::HEAD, Method::POST])
 }
 
 fn reports(path: &'static str) -> impl HttpServiceFactory + 'static {
-    let resource = resource(path).route(web::post().to(kept::post)).route(web::get().to(kept::list));
-    refusing_others(resource.route(web::head().to(kept::list)), &[Method::GET, Method::HEAD, Method::POST])
+    let resource = resource(path).route(on(Method::POST).to(kept::post)).route(on(Method::GET).to(kept::list));
+    refusing_others(resource.route(on(Method::HEAD).to(kept::list)), &[Method::GET, Method::HEAD, Method::POST])
+}
+
+/// Requests of a method. The guards that come with actix write each method they look for into the request, for a refusal that here is
+/// [`refusing_others`].
+fn on(method: Method) -> actix_web::Route {
+    web::route().guard(guard::fn_guard(move |context| context.head().method == method))
 }
 
 fn refusing_others(resource: Resource, allowed: &[Method]) -> Resource {

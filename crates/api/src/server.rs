@@ -4,58 +4,18 @@ use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::middleware::{Next, from_fn};
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpServer, web};
 use tokio::net::TcpSocket;
 
+use crate::answering::Answering;
 use crate::config::Config;
 use crate::front::Front;
-use crate::metrics::Measured;
 use crate::{connect, cors, live, reports, routes};
 
 /// How long an idle connection is kept for the next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Connections that may wait to be accepted.
 const ACCEPT_QUEUE_MAX: u32 = 2_048;
-
-/// On every answer: what it is said to be, it is.
-static NO_GUESSING: (HeaderName, HeaderValue) = (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-/// On every answer that a browser may show or keep, unless it says otherwise: it is data, for nobody to keep, frame, or refer to.
-/// What was accepted is neither shown nor, as the answer to a POST (RFC 9111 §3), kept; there the headers would be longer than the
-/// answer.
-static NO_KEEPING: [(HeaderName, HeaderValue); 3] = [
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-];
-
-/// What happens around every request. One layer for all of it: each one more costs a third of parsing an event.
-async fn answer(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let measured = Measured::begin(&request);
-    let mut answer = next.call(request).await?;
-    secure(answer.response_mut());
-    if let Some(measured) = measured {
-        measured.end(&answer);
-    }
-    Ok(answer)
-}
-
-fn secure(answer: &mut HttpResponse<impl MessageBody>) {
-    let shown: &[_] = if answer.status() == StatusCode::ACCEPTED { &[] } else { &NO_KEEPING };
-    let headers = answer.headers_mut();
-    for (name, value) in std::iter::once(&NO_GUESSING).chain(shown) {
-        if !headers.contains_key(name) {
-            headers.insert(name.clone(), value.clone());
-        }
-    }
-}
 
 /// The server cannot start, or must not go on.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +85,7 @@ impl Bound {
                 .app_data(web::Data::new(shared.for_another_thread()))
                 .configure(routes::configure)
                 .wrap(cors::layer(&shared.config.cors_origins))
-                .wrap(from_fn(answer))
+                .wrap(Answering)
         };
         let server = HttpServer::new(app).disable_signals().keep_alive(KEEP_ALIVE).shutdown_timeout(grace.as_secs());
         let server = if workers > 0 { server.workers(workers) } else { server };

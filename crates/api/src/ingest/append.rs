@@ -16,6 +16,8 @@ use crate::problem::{Kind, Problem};
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Longest place in the log as text, in bytes.
 const ID_BYTES_MAX: usize = 48;
+/// Room for an answer without its rejections, in bytes.
+const JSON_BYTES: usize = 96 + ID_BYTES_MAX;
 
 /// The answer to an accepted request.
 #[derive(Debug)]
@@ -38,20 +40,20 @@ impl Accepted {
             },
         };
         let (mut accepted, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let json = [
+        let parts = [
             r#"{"accepted":"#,
             accepted.format(self.accepted),
             r#","rejected":"#,
             &rejected,
             r#","rejected_count":"#,
             count.format(self.rejections.count()),
-            r#","duplicate":"#,
-            if self.duplicate { "true" } else { "false" },
-            r#","id":""#,
+            if self.duplicate { r#","duplicate":true,"id":""# } else { r#","duplicate":false,"id":""# },
             &self.id,
             r#""}"#,
         ];
-        HttpResponse::Accepted().insert_header((header::CONTENT_TYPE, JSON)).body(json.concat())
+        let mut json = String::with_capacity(JSON_BYTES + rejected.len());
+        parts.into_iter().for_each(|part| json.push_str(part));
+        HttpResponse::Accepted().insert_header((header::CONTENT_TYPE, JSON)).body(json)
     }
 }
 

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io::Read;
 use std::ops::Deref;
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
@@ -13,9 +13,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use tally_model::BODY_BYTES_MAX;
-use tokio::time::timeout;
 
 use crate::ingest::content::{self, Encoding};
+use crate::ingest::deadline::Deadline;
 use crate::ingest::room::{Held, Room};
 use crate::problem::{Kind, Problem};
 
@@ -105,27 +105,26 @@ pub(crate) async fn pass_over(payload: web::Payload) -> Result<(), Problem> {
     in_time(async { discard(BODY_BYTES_MAX, payload).await }).await
 }
 
-async fn in_time<T>(reading: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    match timeout(BODY_TIMEOUT, quiet_at_first(reading)).await {
-        Ok(read) => read,
-        Err(_) => {
-            let detail = format!("the body did not arrive within {} s; send it again", BODY_TIMEOUT.as_secs());
-            Err(Problem::new(Kind::BodyTimeout, detail).closing())
-        }
-    }
-}
-
 /// Polls `reading` for the first time without asking to be woken. A connection hands over a body that came with its head after
 /// that poll, and then polls again unasked; being woken for it besides, it would look for news once more, for a tenth of all that
-/// a request costs. Where nobody polls again, the timer around this does.
-async fn quiet_at_first<T>(reading: impl Future<Output = T>) -> T {
-    let mut reading = pin!(reading);
-    let mut is_first = true;
+/// a request costs. Where nobody polls again, the deadline does.
+async fn in_time<T>(reading: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let (mut reading, mut deadline) = (pin!(reading), None::<Deadline>);
     poll_fn(|context| {
         let mut quiet = Context::from_waker(Waker::noop());
-        reading.as_mut().poll(if std::mem::take(&mut is_first) { &mut quiet } else { context })
+        let polled = reading.as_mut().poll(if deadline.is_none() { &mut quiet } else { context });
+        if polled.is_ready() {
+            return polled;
+        }
+        let deadline = deadline.get_or_insert_with(|| Deadline::set(BODY_TIMEOUT, context.waker()));
+        if deadline.has_passed(context.waker()) { Poll::Ready(Err(late())) } else { Poll::Pending }
     })
     .await
+}
+
+fn late() -> Problem {
+    let detail = format!("the body did not arrive within {} s; send it again", BODY_TIMEOUT.as_secs());
+    Problem::new(Kind::BodyTimeout, detail).closing()
 }
 
 async fn gather(

@@ -5,6 +5,7 @@ mod block;
 pub(crate) mod body;
 pub(crate) mod content;
 mod count;
+mod deadline;
 pub(crate) mod events;
 pub(crate) mod key;
 mod parse;

@@ -130,13 +130,14 @@ impl Call {
         self.units().map(|unit| unit.waiting.len()).sum()
     }
 
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &Pending> {
-        self.units().flat_map(|unit| &unit.waiting)
+    /// Who waits longest for each unit.
+    pub(super) fn first_of_each(&self) -> impl Iterator<Item = &Pending> {
+        self.units().filter_map(|unit| unit.waiting.first())
     }
 
     /// Whether anyone still waits for it.
     pub(super) fn is_awaited(&self) -> bool {
-        self.waiting().any(Pending::is_awaited)
+        self.units().flat_map(|unit| &unit.waiting).any(Pending::is_awaited)
     }
 }
 

@@ -62,9 +62,10 @@ impl Queue {
         }
     }
 
-    /// No deadline is earlier: those who are not here yet came after all who are, or are yet to come.
+    /// No deadline is earlier, but by what passed between two calls: those who are not here yet came after all who are, or are yet
+    /// to come.
     fn next_deadline(&self, calls: &[Call]) -> Instant {
-        let under_way = calls.iter().flat_map(Call::waiting);
+        let under_way = calls.iter().flat_map(Call::first_of_each);
         let known = under_way.chain(self.waiting.front()).map(|pending| pending.deadline).min();
         known.unwrap_or_else(|| Instant::now() + self.patience)
     }
