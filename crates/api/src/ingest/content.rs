@@ -1,7 +1,5 @@
 //! What a body says it is: `Content-Type` and `Content-Encoding`.
 
-use std::borrow::Cow;
-
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::ingest::parse::Form;
@@ -22,13 +20,14 @@ pub(crate) enum Encoding {
 /// 415 for every other type, and for a charset that is not UTF-8.
 pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
     const EXPECTED: &str = "application/json or application/x-ndjson, in UTF-8";
-    let text = joined(headers, &header::CONTENT_TYPE);
     // Mostly it is one of these, and nothing more.
-    match &*text {
-        "application/json" => return Ok(Form::Document),
-        "application/x-ndjson" => return Ok(Form::Lines),
+    let mut said = headers.get_all(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    match (said.next(), said.next()) {
+        (Some(b"application/json"), None) => return Ok(Form::Document),
+        (Some(b"application/x-ndjson"), None) => return Ok(Form::Lines),
         _ => {}
     }
+    let text = joined(headers, &header::CONTENT_TYPE);
     match media(&text).ok_or_else(|| unsupported(&text, EXPECTED))? {
         "application/json" | "text/json" => Ok(Form::Document),
         "application/x-ndjson"
@@ -99,20 +98,10 @@ pub(crate) fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     })
 }
 
-/// All values of a header, in small letters; bytes that are no text become `?`. Mostly there is one at most, and as it
-/// should be.
-fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, str> {
-    let mut values = headers.get_all(name);
-    match (values.next().map(HeaderValue::to_str), values.next()) {
-        (None, _) => return "".into(),
-        // Without a way out in between, so that many bytes are looked at in one instruction.
-        (Some(Ok(only)), None) if !only.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase()) => {
-            return only.into();
-        }
-        _ => {}
-    }
+/// All values of a header, in small letters; bytes that are no text become `?`.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     let values = headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
-    values.collect::<Vec<_>>().join(",").into()
+    values.collect::<Vec<_>>().join(",")
 }
 
 fn unsupported(text: &str, expected: &str) -> Problem {
