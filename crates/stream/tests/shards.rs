@@ -109,11 +109,14 @@ async fn appenders_of_a_process_share_figures_and_keys() {
 /// A call as a sender makes it, of a request of two events for each shard; what the script answers to the requests.
 async fn call(redis: &Redis, number: u64, shards: &[u16]) -> Vec<u8> {
     const HEAD: &str = "sender's entry 1\x01\x01\0\0\0\0\0\0\0\x01\0\0\0\x02";
-    let (count, number) = (shards.len().to_string(), number.to_string());
+    // Limits, window and time to keep outcomes, each more than enough, and all of them text.
+    let numbers = [0x7f7f, 0x7f_7f7f, 0x7f_7f7f, 0x7f7f, 0x7f7f, number];
+    let numbers = String::from_utf8(numbers.into_iter().flat_map(u64::to_be_bytes).collect()).unwrap();
+    let count = shards.len().to_string();
     let streams: Vec<_> = shards.iter().map(|shard| format!("events:{{{shard}}}")).collect();
     let mut command = vec!["EVAL", include_str!("../scripts/append.lua"), &count];
     command.extend(streams.iter().map(String::as_str));
-    command.extend(["1000", "1000000", "1000000", "60000", "10000", "sender 1", &number]);
+    command.extend([&numbers, "sender 1"]);
     command.extend(shards.iter().flat_map(|_| ["1", HEAD, "", "payload"]));
     let redis::Value::Array(parts) = raw(redis, &command).await else { panic!("no list") };
     let [redis::Value::BulkString(answers)] = &parts[..] else { panic!("{parts:?}") };

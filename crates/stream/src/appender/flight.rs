@@ -110,7 +110,8 @@ impl Call {
     pub(super) fn command(&self, limits: &[u64; 5], sender: &Sender) -> Cmd {
         let streams: Vec<_> = self.groups.iter().map(|group| keys::stream(group.shard)).collect();
         let mut call = script::call(&script::APPEND, &streams);
-        call.arg(&limits[..]).arg(sender.name()).arg(self.number);
+        let numbers: Vec<u8> = limits.iter().chain([&self.number]).flat_map(|number| number.to_be_bytes()).collect();
+        call.arg(numbers).arg(sender.name());
         for group in &self.groups {
             call.arg(group.units.len());
             group.units.iter().for_each(|unit| unit.add_to(&mut call));
