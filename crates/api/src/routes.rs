@@ -127,7 +127,8 @@ where
 
 fn poll(path: &'static str) -> impl HttpServiceFactory + 'static {
     let resource = resource(path).route(on(Method::PUT).to(polls::put)).route(on(Method::GET).to(results::get));
-    let all = refusing_others(resource.route(on(Method::HEAD).to(results::get)), &[Method::GET, Method::HEAD, Method::PUT]);
+    let all =
+        refusing_others(resource.route(on(Method::HEAD).to(results::get)), &[Method::GET, Method::HEAD, Method::PUT]);
     all.wrap(from_fn(shared_answers::keep))
 }
 

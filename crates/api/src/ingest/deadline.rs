@@ -124,7 +124,8 @@ mod tests {
         let all = async {
             for (early, after) in [(0, 1), (700, 1), (0, 30), (999, 30)] {
                 sleep(Duration::from_millis(early)).await;
-                let (short, long) = tokio::join!(passed(Duration::from_secs(after)), passed(Duration::from_secs(2 * after)));
+                let (short, long) =
+                    tokio::join!(passed(Duration::from_secs(after)), passed(Duration::from_secs(2 * after)));
                 assert!((after..=after + 2).contains(&short.as_secs()), "{after}: {short:?}");
                 assert!((2 * after..=2 * after + 2).contains(&long.as_secs()), "{after}: {long:?}");
             }
