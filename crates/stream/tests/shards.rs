@@ -1,7 +1,7 @@
 //! One call for several shards.
 
 use tally_model::Shard;
-use tally_servers::{AppendFsync, Redis, RedisOptions};
+use tally_servers::{AppendFsync, Redis, RedisOptions, free_port};
 use tally_stream::{AppendRequest, Appended, Appender, Config, Limits, Log, Refused};
 use tokio::task::JoinSet;
 
@@ -75,7 +75,9 @@ async fn a_shard_that_fails_or_is_not_open_harms_no_other() {
 
 #[tokio::test]
 async fn a_cluster_gets_a_call_for_each_shard() {
-    let extra = vec!["--cluster-enabled".to_owned(), "yes".to_owned()];
+    // Left to itself its bus takes a port 10,000 above its own, where systems find ports for outgoing connections.
+    let bus = free_port().unwrap().to_string();
+    let extra = ["--cluster-enabled", "yes", "--cluster-port", &bus].map(str::to_owned).into();
     let redis = redis(RedisOptions { append_fsync: AppendFsync::No, extra, ..RedisOptions::default() }).await;
     raw(&redis, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
     while !is_up(&raw(&redis, &["CLUSTER", "INFO"]).await) {
