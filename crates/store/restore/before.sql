@@ -21,10 +21,11 @@ $$;
 -- with those who read two of them. What is in use is waited for alone, which also sends an autovacuum away.
 DO $$
 DECLARE
+    attempts_max constant integer := 100;
     tables text[];
     one text;
 BEGIN
-    FOR attempt IN 1 .. 100 LOOP
+    FOR attempt IN 1 .. attempts_max LOOP
         SELECT array_agg(format('public.%I', relname) ORDER BY relname) INTO tables FROM pg_class c
             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
                 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e');
@@ -33,7 +34,7 @@ BEGIN
             EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', array_to_string(tables, ', '));
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
-            IF attempt = 100 THEN
+            IF attempt = attempts_max THEN
                 RAISE EXCEPTION 'the database is in use all the time; stop who reads it or writes to it, and restore again';
             END IF;
         END;

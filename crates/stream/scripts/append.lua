@@ -19,8 +19,8 @@
 -- Redis undoes nothing when a script fails, so all of a shard that can fail comes before its first write, and the call's first
 -- write is one that Redis refuses when it is out of memory, read-only, or cannot persist.
 --
--- Redis makes every function of a script anew in each call, with all it refers to, and that is most of what a call of a few
--- entries costs. So there are few, the usual way goes through two of them, and what is rarely needed is made where it is.
+-- Redis makes every function of a script anew in each call, with all it refers to; of a call that appends one entry that was a
+-- fifth. So there are few, codes stand as numbers, and what is rarely needed is made where it is needed.
 
 local REQUEST_ARGS = 3
 local limit_events, limit_bytes, limit_ids, window_ms, kept_ms, call_number = struct.unpack('>I8I8I8I8I8I8', ARGV[1])
@@ -52,7 +52,7 @@ local info = redis.call('INFO', 'replication')
 local _, before_replid = string.find(info, 'master_replid:', 1, true)
 local replid = string.sub(info, before_replid + 1, before_replid + 40)
 
--- For whole numbers: left to itself, Lua writes a large one with an exponent.
+-- For whole numbers: put into a text as they are, large ones get an exponent.
 local format = string.format
 
 local answers, failures = {}, {}
@@ -94,18 +94,13 @@ local function open_epoch(shard)
     format('%d', shard.entries), 'bytes', format('%d', shard.bytes))
 end
 
--- What is known of a shard's clients' ids: three functions.
-local function ids_of(shard)
+-- The buckets in which a client's id may stand: those of the window and, for as long as they count, those of one that was set
+-- before. A bucket's name has its width, so buckets of two windows never meet.
+local function buckets_of(shard)
   -- A window is this many buckets; with the one being filled, one more is asked.
   local BUCKETS = 4
-  -- What an id costs, and a part of a bucket on top: measured (docs/adr/0005-shards-and-request-ids.md). Beyond as many ids
-  -- as a listpack holds Redis turns the part into a hash table, which takes twice as much for each.
-  local ID_BYTES, PART_BYTES, PART_IDS_MAX, PARTS = 64, 160, 512, 1024
-  local buckets, ids_bytes = {}, nil
-
-  -- The buckets in which an id may stand: those of the window and, for as long as they count, those of a window that was set
-  -- before. A bucket's name has its width, so buckets of two windows never meet.
-  local function add_buckets(bucket_ms)
+  local buckets = {}
+  local function add(bucket_ms)
     local current = math.floor(now_ms / bucket_ms)
     for number = current, current - BUCKETS, -1 do
       buckets[#buckets + 1] = shard.stream .. format(':ids:%d:%d', bucket_ms, number)
@@ -114,8 +109,7 @@ local function ids_of(shard)
 
   local bucket_ms = math.ceil(window_ms / BUCKETS)
   shard.expire_ms = (math.floor(now_ms / bucket_ms) + BUCKETS + 2) * bucket_ms
-  add_buckets(bucket_ms)
-  shard.bucket = buckets[1]
+  add(bucket_ms)
   local window, before_ms, before_until = unpack(redis.call('HMGET', shard.meta, 'window', 'window_before',
     'window_before_until'))
   before_ms, before_until = tonumber(before_ms or '0'), tonumber(before_until or '0')
@@ -126,9 +120,17 @@ local function ids_of(shard)
   end
   local window_text = format('%d', window_ms)
   if window ~= window_text then redis.call('HSET', shard.meta, 'window', window_text) end
-  if before_ms > 0 and before_ms ~= window_ms and now_ms < before_until then
-    add_buckets(math.ceil(before_ms / BUCKETS))
-  end
+  if before_ms > 0 and before_ms ~= window_ms and now_ms < before_until then add(math.ceil(before_ms / BUCKETS)) end
+  return buckets
+end
+
+-- What is known of a shard's clients' ids: three functions.
+local function ids_of(shard)
+  -- What an id costs, and a part of a bucket on top: measured (docs/adr/0005-shards-and-request-ids.md). Beyond as many ids
+  -- as a listpack holds Redis turns the part into a hash table, which takes twice as much for each.
+  local ID_BYTES, PART_BYTES, PART_IDS_MAX, PARTS = 64, 160, 512, 1024
+  local buckets, ids_bytes = buckets_of(shard), nil
+  shard.bucket = buckets[1]
 
   local function part_of(name, id)
     local a, b = string.byte(id, 15, 16)
@@ -182,23 +184,23 @@ local function append(shard, head, hash, payload)
     shard.ids = shard.ids or ids_of(shard)
     local kept = shard.ids.seen(id)
     if kept then
-      if kept.hash ~= hash then return answer(3, 0, 0, 0, 0) end
+      if kept.hash ~= hash then return answer(3, 0, 0, 0, 0) end  -- another body
       shard.duplicates, has_effect = shard.duplicates + kept.events, true
-      return answer(1, kept.epoch, kept.seq, kept.received_ms, kept.events)
+      return answer(1, kept.epoch, kept.seq, kept.received_ms, kept.events)  -- duplicate
     end
   end
-  if kind == 3 then return answer(2, 0, 0, 0, 0) end
+  if kind == 3 then return answer(2, 0, 0, 0, 0) end  -- new
   local backlog_events = math.max(shard.events - shard.applied_events, 0)
   local backlog_bytes = math.max(shard.bytes - shard.applied_bytes, 0)
   if backlog_events >= limit_events or backlog_bytes >= limit_bytes then
-    return answer(4, backlog_events, backlog_bytes, 0, 0)
+    return answer(4, backlog_events, backlog_bytes, 0, 0)  -- backlog
   end
-  if id and shard.ids.are_full() then return answer(5, 0, 0, 0, 0) end
+  if id and shard.ids.are_full() then return answer(5, 0, 0, 0, 0) end  -- ids' limit
   local seq = add(shard, head, count, payload)
-  if not seq then return answer(6, 0, 0, 0, 0) end
+  if not seq then return answer(6, 0, 0, 0, 0) end  -- no log
   if id then shard.ids.keep(id, shard.epoch, seq, received_ms, count, hash) end
   shard.is_changed, has_effect = true, true
-  answer(0, shard.epoch, seq, received_ms, count)
+  answer(0, shard.epoch, seq, received_ms, count)  -- accepted
 end
 
 local function append_to(stream, first, count)
@@ -206,7 +208,7 @@ local function append_to(stream, first, count)
   local known = redis.call('HMGET', meta, 'epoch', 'inc', 'entries', 'events', 'bytes', 'applied_events', 'applied_bytes')
   -- It was never opened.
   if not known[1] then
-    for _ = 1, count do answer(6, 0, 0, 0, 0) end
+    for _ = 1, count do answer(6, 0, 0, 0, 0) end  -- no log
     return
   end
   local shard = { stream = stream, meta = meta, epoch = known[1] + 0, epoch_text = known[1],
@@ -233,7 +235,7 @@ for _, stream in ipairs(KEYS) do
   local done, failure = pcall(append_to, stream, at + 1, count)
   if not done then
     for i = #answers, from + 1, -1 do answers[i] = nil end
-    for _ = 1, count do answer(7, 0, 0, 0, 0) end
+    for _ = 1, count do answer(7, 0, 0, 0, 0) end  -- unknown
     failures[#failures + 1] = type(failure) == 'table' and failure.err or tostring(failure)
   end
   at = at + 1 + count * REQUEST_ARGS

@@ -1,7 +1,9 @@
 //! Deadlines of bodies: one clock a thread for all that are being read. A timer for each costs more than reading most of them.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::mem::replace;
+use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -29,6 +31,8 @@ struct Waiting {
 /// When something must be over; forgotten when it is dropped.
 pub(super) struct Deadline {
     place: usize,
+    /// It is of its thread's clock, and must not leave it.
+    _of_this_thread: PhantomData<Rc<()>>,
 }
 
 impl Deadline {
@@ -43,7 +47,7 @@ impl Deadline {
         if !is_running {
             actix_web::rt::spawn(run(Running));
         }
-        Self { place }
+        Self { place, _of_this_thread: PhantomData }
     }
 
     /// Whether it has passed; if not, `waker` is woken when it has.
