@@ -128,7 +128,7 @@ def sets(helm):
 def main():
     """Runs every check; one line each, and a sentence for each fault."""
     helm = Helm(sys.argv[1])
-    checks = [sets, refusals, lints, schema.under_a_parent, long_names, other_release, frozen, settings.appear_when_asked, settings.authorities, settings.redis_users, settings.redis_takes_it]
+    checks = [sets, refusals, lints, schema.under_a_parent, schema.of_the_database, long_names, other_release, frozen, settings.appear_when_asked, settings.authorities, settings.redis_users, settings.redis_takes_it]
     checks += [stability.restarts, stability.repeats, stability.releases, stability.passwords]
     faults = 0
     for check in checks:

@@ -9,6 +9,7 @@ import kubernetes_validate
 from manifest import name
 from render import CHART, LOADER, Question, merged
 
+MIGRATIONS = CHART.parent / "crates" / "store" / "migrations"
 # The floor that Chart.yaml names, the version that the cluster tests run on, and the newest.
 VERSIONS = ["1.30", "1.34", "1.37"]
 # Types that Kubernetes itself does not have; whoever installs them validates them.
@@ -93,3 +94,12 @@ def under_a_parent(helm):
     answer = helm.render(Question(chart=parent, values={"global": {"team": "a"}, "tally": {"enabled": True, "gitops": False}}))
     if answer.error:
         yield f"under a parent chart: {answer.error.strip()}"
+
+
+def of_the_database(_helm):
+    """The chart names the schema that its binaries need: the newest migration."""
+    newest = max(int(file.name[1:].split("__")[0]) for file in MIGRATIONS.glob("V*.sql"))
+    annotations = yaml.load((CHART / "Chart.yaml").read_text(), LOADER)["annotations"]
+    for bound in ("min", "max"):
+        if annotations[f"tally/schema-{bound}"] != str(newest):
+            yield f"Chart.yaml: tally/schema-{bound} is {annotations[f'tally/schema-{bound}']}, the newest migration {newest}"

@@ -91,7 +91,7 @@ async fn of_postgres() -> Result<f64, Error> {
     let (mut place, mut sealed) = (SealPlace::default(), 0);
     loop {
         let done = database.store.seal(&mut place).await?;
-        sealed += done.minutes;
+        sealed += done.rows;
         if !done.more {
             break;
         }

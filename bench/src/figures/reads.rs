@@ -68,10 +68,11 @@ async fn seed(system: &System) -> Result<Store, Error> {
     let settings = tally_store::MigrateSettings { shards: 1, hash_names: tally_model::HASH_NAMES.to_owned() };
     store.migrate(&settings).await?;
     while merge_grown(&store).await? {}
-    // As a consumer leaves them: hours that are over are sealed, each before the next one has filled the partition any further.
+    // As a consumer leaves them: hours and days that are over are sealed, each before the next one has filled the partition any
+    // further.
     let mut place = SealPlace::default();
     while store.seal(&mut place).await?.more {}
-    sql.batch_execute("VACUUM FULL endpoint_minute").await?;
+    sql.batch_execute("VACUUM FULL endpoint_minute, endpoint_day").await?;
     sql.batch_execute("VACUUM ANALYZE").await?;
     say(&format!("  filled in {:.0} s", began.elapsed().as_secs_f64()));
     Ok(store)

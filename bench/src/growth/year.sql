@@ -10,7 +10,7 @@ CREATE TEMP TABLE clock AS SELECT date_trunc('minute', clock_timestamp()) AS now
 CREATE TEMP TABLE unit AS
     SELECT * FROM (VALUES ('minute', interval '1 minute', 8), ('hour', interval '1 hour', 35),
                           ('day', interval '1 day', 70), ('month', interval '1 month', 110)) AS unit (level, length, bins);
-UPDATE retention_floor SET at = CASE level WHEN 'minute' THEN date_trunc('day', now) - interval '7 days'
+UPDATE kept_floor SET at = CASE level WHEN 'minute' THEN date_trunc('day', now) - interval '7 days'
                                            WHEN 'hour' THEN date_trunc('month', now - interval '90 days')
                                            WHEN 'day' THEN date_trunc('year', now - interval '731 days')
                                            ELSE at END FROM clock;
@@ -26,7 +26,7 @@ DECLARE
     first timestamptz;
     past timestamptz;
 BEGIN
-    FOR u IN SELECT level, length, bins, now, at AS floor FROM unit JOIN retention_floor USING (level), clock LOOP
+    FOR u IN SELECT level, length, bins, now, at AS floor FROM unit JOIN kept_floor USING (level), clock LOOP
         first := greatest(date_trunc(u.level, u.now - make_interval(days => more)), u.floor);
         past := CASE kept WHEN 0 THEN u.now ELSE date_trunc(u.level, u.now - make_interval(days => kept)) END;
         IF u.level <> 'month' THEN

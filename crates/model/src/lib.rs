@@ -6,13 +6,13 @@
 
 mod batch;
 mod bins;
+mod block_unit;
 mod cover;
 mod endpoint;
 mod event;
 mod fold;
 mod known;
 mod limits;
-mod minute_block;
 mod name;
 mod pieces;
 mod position;
@@ -26,12 +26,12 @@ mod vote;
 mod window;
 
 pub use batch::{Anchor, Batch, Crossing, DeadLetter, Lineage, Totals};
+pub use block_unit::BlockUnit;
 pub use cover::{Cover, OpenEnd};
 pub use endpoint::{EndpointId, EndpointName};
 pub use event::{EventBlock, EventRow, Payload};
 pub use fold::{EndpointMinute, Fold, Tally};
 pub use limits::*;
-pub use minute_block::BlockMinute;
 pub use name::{FieldError, Method, Name, Service, option_name, poll_name, poll_title, voter_name};
 pub use pieces::Pieces;
 pub use position::{Position, PositionError, Step, judge};

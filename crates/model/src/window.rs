@@ -82,6 +82,17 @@ impl Level {
         }
     }
 
+    /// The next coarser level.
+    #[must_use]
+    pub const fn coarser(self) -> Option<Self> {
+        match self {
+            Self::Minute => Some(Self::Hour),
+            Self::Hour => Some(Self::Day),
+            Self::Day => Some(Self::Month),
+            Self::Month => None,
+        }
+    }
+
     /// Most units of this level that one number of one endpoint is added up from.
     #[must_use]
     pub const fn units_max(self) -> i64 {

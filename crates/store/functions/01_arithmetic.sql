@@ -31,14 +31,27 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT top_63_bits(convert_to(service, 'UTF8'))
 $$;
 
--- The partition of a level that holds a time: days of minutes and of their blocks, months of hours, years of days, all of UTC.
+-- What is partitioned: the rows of a level, and the blocks of some (minute_block, day_block).
+CREATE OR REPLACE FUNCTION partitioned(level text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN level LIKE '%_block' THEN level ELSE 'endpoint_' || level END
+$$;
+
+-- The partition of a level that holds a time: days of minutes, months of hours, years of days, all of UTC; the same of their
+-- blocks.
 CREATE OR REPLACE FUNCTION partition_of(level text, at timestamptz, OUT name text, OUT lower timestamptz, OUT upper timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE level WHEN 'block' THEN 'minute_block_' ELSE 'endpoint_' || level || '_' END
-           || to_char(first AT TIME ZONE 'UTC', digits), first, (first AT TIME ZONE 'UTC' + step) AT TIME ZONE 'UTC'
-    FROM (SELECT CASE level WHEN 'hour' THEN 'YYYYMM' WHEN 'day' THEN 'YYYY' ELSE 'YYYYMMDD' END AS digits,
-                 CASE level WHEN 'hour' THEN interval '1 month' WHEN 'day' THEN interval '1 year'
-                            ELSE interval '1 day' END AS step,
-                 date_trunc(CASE level WHEN 'hour' THEN 'month' WHEN 'day' THEN 'year' ELSE 'day' END, at, 'UTC') AS first)
-         AS unit
+    SELECT partitioned(level) || '_' || to_char(first AT TIME ZONE 'UTC', digits), first,
+           (first AT TIME ZONE 'UTC' + step) AT TIME ZONE 'UTC'
+    FROM (SELECT CASE kind.unit WHEN 'hour' THEN 'YYYYMM' WHEN 'day' THEN 'YYYY' ELSE 'YYYYMMDD' END AS digits,
+                 CASE kind.unit WHEN 'hour' THEN interval '1 month' WHEN 'day' THEN interval '1 year'
+                                ELSE interval '1 day' END AS step,
+                 date_trunc(CASE kind.unit WHEN 'hour' THEN 'month' WHEN 'day' THEN 'year' ELSE 'day' END, at, 'UTC') AS first
+          FROM split_part(level, '_', 1) AS kind (unit)) AS unit
+$$;
+
+-- When a partition begins, by its name.
+CREATE OR REPLACE FUNCTION partition_start(name text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT to_timestamp(rpad(substring(name FROM '\d+$'), 8, '0101'), 'YYYYMMDD')
 $$;

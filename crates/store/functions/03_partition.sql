@@ -3,27 +3,24 @@
 -- rollups shares 3 from its start: between the commit of a new partition and the word of it to the other backends,
 -- to_regclass sees the table there while INSERT still misses it (SQLSTATE 23514).
 
--- From when on each level is kept, minutes in rows or in blocks. What retention_floor says of minutes is where their rows begin:
--- programs that do not know of blocks read no minute before it, and find it in the hours.
-CREATE OR REPLACE VIEW kept_from AS
-    SELECT level, CASE level WHEN 'minute' THEN (SELECT at FROM minute_floor) ELSE at END AS at FROM retention_floor;
-
--- Makes the partition of a level that holds a time; false if it was there. CREATE and ATTACH, never PARTITION OF: that
--- waits for an open dump, and then every insert waits for it.
+-- Makes the partition of a level, or of its blocks, that holds a time; false if it was there. CREATE and ATTACH, never
+-- PARTITION OF: that waits for an open dump, and then every insert waits for it.
 CREATE OR REPLACE FUNCTION make_partition_v1(p_level text, p_start_s bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     part record;
-    ahead constant interval := CASE p_level WHEN 'hour' THEN interval '62 days' WHEN 'day' THEN interval '732 days'
-                                            ELSE interval '7 days' END;
-    parent constant text := CASE p_level WHEN 'block' THEN 'minute_block' ELSE 'endpoint_' || p_level END;
+    -- The program before this one knows blocks of minutes only, by this name.
+    kind constant text := CASE p_level WHEN 'block' THEN 'minute_block' ELSE p_level END;
+    ahead constant interval := CASE split_part(kind, '_', 1) WHEN 'hour' THEN interval '62 days' WHEN 'day' THEN interval '732 days'
+                                                             ELSE interval '7 days' END;
+    parent constant text := partitioned(kind);
 BEGIN
-    IF p_level NOT IN ('minute', 'block', 'hour', 'day') THEN
+    IF kind NOT IN ('minute', 'minute_block', 'hour', 'day', 'day_block') THEN
         RAISE EXCEPTION 'no partitions at level %', p_level USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    SELECT * INTO part FROM partition_of(p_level, to_timestamp(p_start_s));
+    SELECT * INTO part FROM partition_of(kind, to_timestamp(p_start_s));
     IF part.lower > tally_now() + ahead OR part.lower < timestamptz '1970-01-01 00:00:00Z' THEN
-        RAISE EXCEPTION 'no % partition is made for %', p_level, part.lower USING ERRCODE = 'datetime_field_overflow';
+        RAISE EXCEPTION 'no % partition is made for %', kind, part.lower USING ERRCODE = 'datetime_field_overflow';
     END IF;
     -- Before the lock, for which everybody who writes would wait, and in it. Not to_regclass: a backend's cache may still say that
     -- the table of another, who had the lock before us, is missing.
@@ -34,8 +31,11 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class WHERE relname = part.name AND relnamespace = 'public'::regnamespace) THEN
         RETURN false;
     END IF;
-    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING STORAGE) WITH (fillfactor = %s)',
-                   part.name, parent, CASE p_level WHEN 'block' THEN 100 ELSE 50 END);
+    -- Days of a month stay in their row: whoever reads it reads most of them.
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING STORAGE) WITH (%s)',
+                   part.name, parent, CASE kind WHEN 'minute_block' THEN 'fillfactor = 100'
+                                                WHEN 'day_block' THEN 'fillfactor = 100, toast_tuple_target = 8160'
+                                                ELSE 'fillfactor = 50' END);
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, part.name, part.lower, part.upper);
     RETURN true;
 END
@@ -57,9 +57,8 @@ LANGUAGE sql VOLATILE AS $$
     ORDER BY 1, 2 LIMIT 1
 $$;
 
--- Drops the oldest partition that lies below its level's floor, of minutes also that of their blocks; its name, or null when
--- there is none. It waits for nobody:
--- whoever reads or dumps the table goes first (SQLSTATE 55P03), and the next call tries again.
+-- Drops the oldest partition of a level, or of its blocks, that lies below the level's floor; its name, or null when there is
+-- none. It waits for nobody: whoever reads or dumps the table goes first (SQLSTATE 55P03), and the next call tries again.
 CREATE OR REPLACE FUNCTION drop_partition_v1(p_level text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$
@@ -69,11 +68,9 @@ BEGIN
     SELECT c.relname INTO victim
     FROM pg_inherits i
     JOIN pg_class c ON c.oid = i.inhrelid
-    JOIN kept_from f ON f.level = p_level
-    JOIN unnest(ARRAY[p_level, CASE p_level WHEN 'minute' THEN 'block' END]) AS kind
-        ON i.inhparent = CASE kind WHEN 'block' THEN 'minute_block' ELSE 'endpoint_' || kind END::regclass
-    CROSS JOIN LATERAL partition_of(kind, to_timestamp(
-        rpad(substring(c.relname FROM '\d+$'), 8, '0101'), 'YYYYMMDD')) AS part
+    JOIN kept_floor f ON f.level = p_level
+    JOIN unnest(ARRAY[p_level, p_level || '_block']) AS kind ON i.inhparent = to_regclass(partitioned(kind))
+    CROSS JOIN LATERAL partition_of(kind, partition_start(c.relname)) AS part
     WHERE c.relname = part.name AND part.upper <= f.at
     ORDER BY c.relname LIMIT 1;
     IF victim IS NOT NULL THEN

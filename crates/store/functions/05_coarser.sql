@@ -18,7 +18,7 @@ BEGIN
                string_agg(sketch, '' ORDER BY d.endpoint)
         FROM unnest(p_deltas) AS d JOIN endpoint e ON e.id = d.endpoint GROUP BY 1, 2) AS sums;
     FOREACH unit IN ARRAY ARRAY['minute', 'hour', 'day', 'month'] LOOP
-        SELECT at INTO floor_at FROM kept_from WHERE level = unit;
+        SELECT at INTO floor_at FROM kept_floor WHERE level = unit;
         EXECUTE format($sql$
             INSERT INTO %I AS t (start, service, requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx,
                                  timed, duration_sum_us, duration_min_us, duration_max_us, sketch)
@@ -59,7 +59,7 @@ DECLARE
 BEGIN
     SELECT sketch_bytes INTO longest FROM setting;
     FOREACH unit IN ARRAY ARRAY['hour', 'day', 'month'] LOOP
-        SELECT at INTO floor_at FROM kept_from WHERE level = unit;
+        SELECT at INTO floor_at FROM kept_floor WHERE level = unit;
         EXECUTE format($sql$
             WITH written AS (
                 INSERT INTO %I AS t (endpoint, start, requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx,
@@ -113,7 +113,7 @@ BEGIN
     IF endpoints IS NULL THEN
         RETURN;
     END IF;
-    SELECT max(at) FILTER (WHERE level = 'hour'), max(at) FILTER (WHERE level = 'day') INTO f_hour, f_day FROM retention_floor;
+    SELECT max(at) FILTER (WHERE level = 'hour'), max(at) FILTER (WHERE level = 'day') INTO f_hour, f_day FROM kept_floor;
     SELECT level, start_s INTO need_level, need_start_s FROM missing_partition(starts, 'infinity', f_hour, f_day);
     IF need_level IS NOT NULL THEN
         RETURN;
@@ -163,7 +163,7 @@ DECLARE
 BEGIN
     raised := false;
     again := false;
-    IF NOT EXISTS (SELECT FROM kept_from WHERE level = p_level AND at < bound) THEN
+    IF NOT EXISTS (SELECT FROM kept_floor WHERE level = p_level AND at < bound) THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(1413565516, 2), pg_advisory_xact_lock_shared(1413565516, 3);
@@ -177,10 +177,7 @@ BEGIN
         END IF;
     END IF;
     UPDATE retention_floor SET at = bound WHERE level = p_level AND at < bound;
+    UPDATE kept_floor SET at = bound WHERE level = p_level AND at < bound;
     raised := FOUND;
-    IF p_level = 'minute' THEN
-        UPDATE minute_floor SET at = bound WHERE at < bound;
-        raised := FOUND;
-    END IF;
 END
 $$;

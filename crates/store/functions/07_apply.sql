@@ -93,7 +93,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(1413565516, 2), pg_advisory_xact_lock_shared(1413565516, 3);
     SELECT max(at) FILTER (WHERE level = 'minute'), max(at) FILTER (WHERE level = 'hour'),
            max(at) FILTER (WHERE level = 'day'), max(at) FILTER (WHERE level = 'month'), max(sketch_bytes)
-        INTO f_minute, f_hour, f_day, f_month, longest FROM kept_from, setting;
+        INTO f_minute, f_hour, f_day, f_month, longest FROM kept_floor, setting;
     SELECT array_agg(to_timestamp(s) ORDER BY n), to_timestamp(min(s)), to_timestamp(max(s))
         INTO starts, first_start, last_start FROM unnest(m_start_s) WITH ORDINALITY AS m (s, n);
 

@@ -57,7 +57,7 @@ BEGIN
         -- Locked in the order of the key, as everybody does.
         EXECUTE format($sql$
             DELETE FROM %1$I WHERE ctid = ANY (ARRAY(
-                SELECT t.ctid FROM %1$I t JOIN kept_from f ON f.level = %2$L AND t.start < f.at
+                SELECT t.ctid FROM %1$I t JOIN kept_floor f ON f.level = %2$L AND t.start < f.at
                 ORDER BY t.start, t.service LIMIT $1 FOR UPDATE OF t))
             $sql$, 'service_' || unit, unit)
         USING p_limit;

@@ -33,5 +33,8 @@ BEGIN
     IF to_regclass('minute_block') IS NOT NULL THEN
         ANALYZE minute_block;
     END IF;
+    IF to_regclass('day_block') IS NOT NULL THEN
+        ANALYZE day_block;
+    END IF;
 END
 $$;

@@ -1,6 +1,6 @@
 //! Rows of a rollup, added up.
 
-use tally_model::{BlockMinute, EndpointId, EndpointName, Level, Sketch, SketchError, SketchSum, Window};
+use tally_model::{BlockUnit, EndpointId, EndpointName, Level, Sketch, SketchSum};
 use tokio_postgres::Row;
 
 use crate::Error;
@@ -57,16 +57,16 @@ impl Figures {
         self.duration_max_us = both(self.duration_max_us, other.duration_max_us, u64::max);
     }
 
-    /// Counts of a minute, without its distribution.
-    pub(crate) fn of_minute(minute: &BlockMinute<'_>) -> Self {
-        let us = |us: u64| Some(us).filter(|_| minute.timed > 0);
+    /// Counts of a unit of a block, without its distribution.
+    pub(crate) fn of_unit(unit: &BlockUnit<'_>) -> Self {
+        let us = |us: u64| Some(us).filter(|_| unit.timed > 0);
         Self {
-            requests: minute.requests,
-            status: minute.status,
-            timed: minute.timed,
-            duration_sum_us: minute.duration_sum_us,
-            duration_min_us: us(minute.duration_min_us),
-            duration_max_us: us(minute.duration_max_us),
+            requests: unit.requests,
+            status: unit.status,
+            timed: unit.timed,
+            duration_sum_us: unit.duration_sum_us,
+            duration_min_us: us(unit.duration_min_us),
+            duration_max_us: us(unit.duration_max_us),
             sketch: Sketch::new(),
         }
     }
@@ -108,22 +108,6 @@ impl Figures {
             sketch: Sketch::new(),
         })
     }
-}
-
-/// The minutes of a block of the hour from `hour_s` on that lie in the window, each with its start.
-pub(crate) fn minutes_of(
-    block: &[u8],
-    hour_s: i64,
-    window: Window,
-) -> impl Iterator<Item = Result<(i64, BlockMinute<'_>), SketchError>> {
-    let within = move |minute: BlockMinute<'_>| {
-        let start_s = hour_s + 60 * i64::from(minute.minute);
-        (window.from_s..window.to_s).contains(&start_s).then_some(start_s)
-    };
-    BlockMinute::all(block).filter_map(move |minute| match minute {
-        Ok(minute) => within(minute).map(|start_s| Ok((start_s, minute))),
-        Err(error) => Some(Err(error)),
-    })
 }
 
 /// The figures of one endpoint.

@@ -14,6 +14,7 @@ mod apply;
 mod columns;
 mod position;
 
+mod blocks;
 mod retention;
 mod roll_up;
 mod seal;

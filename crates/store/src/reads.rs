@@ -8,7 +8,8 @@ use tally_model::{Cover, EndpointId, EndpointName, Level, SketchError, SketchSum
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::figures::{COUNTS, COUNTS_LEN, minutes_of};
+use crate::blocks::Blocks;
+use crate::figures::{COUNTS, COUNTS_LEN};
 use crate::store::column;
 use crate::{EndpointFigures, Error, Figures, Store};
 
@@ -82,7 +83,7 @@ struct Table<'a> {
     /// What merges an endpoint's sketches; of nothing in between.
     merging: SketchSum,
     bins: SketchSum,
-    /// The endpoint whose blocks are being added up: theirs come one behind the other.
+    /// The endpoint whose blocks are being added up: those of minutes come one behind the other.
     unpacking: Option<EndpointId>,
 }
 
@@ -99,27 +100,30 @@ impl<'a> Table<'a> {
             self.found.entry(id).or_default().name = row.try_get(BYTES + 3).map_err(fail)?;
             return Ok(());
         };
-        let Some(hour_s) = row.try_get::<_, Option<i64>>(BYTES + 1).map_err(fail)? else {
+        let Some(block_s) = row.try_get::<_, Option<i64>>(BYTES + 1).map_err(fail)? else {
             let found = self.found.entry(id).or_default();
             found.counts.add_counts(&Figures::counts(READ, row, 1)?);
             return found.push(bytes, &mut self.merging).map_err(damaged(self.level, id));
         };
         let i: i32 = row.try_get(BYTES + 2).map_err(fail)?;
         let stretch = usize::try_from(i).ok().and_then(|i| self.stretches.get(i));
-        let unknown = || Error::Answer { statement: READ, answer: format!("stretch {i}") };
-        self.unpack(id, bytes, (hour_s, stretch.ok_or_else(unknown)?.window))
+        let Some(Stretch { source: Source::Blocks(blocks), window, .. }) = stretch.copied() else {
+            return Err(Error::Answer { statement: READ, answer: format!("stretch {i}") });
+        };
+        self.unpack(id, bytes, (blocks, block_s, window))
     }
 
-    fn unpack(&mut self, id: EndpointId, block: &[u8], (hour_s, window): (i64, Window)) -> Result<(), Error> {
+    fn unpack(&mut self, id: EndpointId, block: &[u8], at: (Blocks, i64, Window)) -> Result<(), Error> {
+        let (blocks, block_s, window) = at;
         let damaged = damaged(self.level, id);
         if self.unpacking != Some(id) {
             self.end_unpacking()?;
         }
         let mut counts = None;
-        for minute in minutes_of(block, hour_s, window) {
-            let (_, minute) = minute.map_err(&damaged)?;
-            counts.get_or_insert_with(Figures::default).add_counts(&Figures::of_minute(&minute));
-            self.bins.add(minute.sketch).map_err(&damaged)?;
+        for unit in blocks.units(block, block_s, window) {
+            let (_, unit) = unit.map_err(&damaged)?;
+            counts.get_or_insert_with(Figures::default).add_counts(&Figures::of_unit(&unit));
+            self.bins.add(unit.sketch).map_err(&damaged)?;
         }
         if let Some(counts) = counts {
             self.unpacking = Some(id);
@@ -171,7 +175,7 @@ fn damaged(level: Level, id: EndpointId) -> impl Fn(SketchError) -> Error {
     move |source| Error::Sketch { level: level.name(), whose: format!("endpoint {id}"), source }
 }
 
-/// Where a row of the statement holds a sketch or a block; behind it come the hour and the stretch of a block, and a name. Before
+/// Where a row of the statement holds a sketch or a block; behind it come the start and the stretch of a block, and a name. Before
 /// it, the id and counts.
 const BYTES: usize = 1 + COUNTS_LEN;
 
@@ -189,8 +193,8 @@ enum Source {
     Level(Level),
     /// Minutes that are in no coarser level yet.
     Fresh,
-    /// Minutes of sealed hours.
-    Blocks,
+    /// What of a level is sealed.
+    Blocks(Blocks),
 }
 
 /// All that a cover is read from, both ways of its end.
@@ -206,8 +210,8 @@ fn stretches(cover: &Cover) -> Vec<Stretch> {
 fn stretches_of(parts: &[(Level, Window)], when: &'static str) -> Vec<Stretch> {
     let stretch = |source, window| Stretch { source, window, when };
     let mut stretches: Vec<Stretch> = parts.iter().map(|part| stretch(Source::Level(part.0), part.1)).collect();
-    let minutes = parts.iter().filter(|part| part.0 == Level::Minute);
-    stretches.extend(minutes.map(|part| stretch(Source::Blocks, part.1)));
+    let sealed = parts.iter().filter_map(|part| Some((Blocks::of(part.0)?, part.1)));
+    stretches.extend(sealed.map(|(blocks, window)| stretch(Source::Blocks(blocks), window)));
     // Parts are adjacent, and minutes only first or last.
     let mut coarser = parts.iter().filter(|part| part.0 > Level::Minute).map(|part| part.1);
     if let Some(first) = coarser.next() {
@@ -218,10 +222,10 @@ fn stretches_of(parts: &[(Level, Window)], when: &'static str) -> Vec<Stretch> {
 }
 
 /// All stretches in one statement, so from one snapshot: names, then the rows of endpoints as they are, for the database adds up
-/// at more than it costs to send them, and the blocks of sealed hours, those of an endpoint one behind the other. The bounds of
-/// the stretches are the first parameters, the second up to which nothing later may be counted the next, if any, the service
-/// the last. Rows are read in the order they lie in: a look-up of each endpoint in the primary key costs more, for its rows lie
-/// far apart.
+/// at more than it costs to send them, and the blocks of what is sealed, those of an endpoint's minutes one behind the other. The
+/// bounds of the stretches are the first parameters, the second up to which nothing later may be counted the next, if any, the
+/// service the last. Rows are read in the order they lie in: a look-up of each endpoint in the primary key costs more, for its
+/// rows lie far apart.
 fn endpoints_sql(cover: &Cover, stretches: &[Stretch], one_service: bool) -> String {
     let (none, last) =
         ("NULL::bigint, ".repeat(COUNTS_LEN), 2 * stretches.len() + 1 + usize::from(cover.end.is_some()));
@@ -263,11 +267,14 @@ impl Stretch {
         match self.source {
             Source::Level(level) => rows(level, ""),
             Source::Fresh => rows(Level::Minute, "NOT rolled AND "),
-            Source::Blocks => format!(
-                " UNION ALL (SELECT endpoint, {}minutes, extract(epoch FROM start)::bigint, {i}, NULL FROM minute_block \
-                 WHERE {} {when} {endpoints} ORDER BY endpoint)",
+            Source::Blocks(blocks) => format!(
+                " UNION ALL (SELECT endpoint, {}{}, extract(epoch FROM start)::bigint, {i}, NULL FROM {} WHERE {} {when} {endpoints} {})",
                 "NULL, ".repeat(COUNTS_LEN),
-                blocks_between(first)
+                blocks.column(),
+                blocks.table(),
+                blocks.between(first),
+                // The others are few of an endpoint, and long.
+                if blocks.level() == Level::Minute { "ORDER BY endpoint" } else { "" }
             ),
         }
     }
@@ -286,11 +293,6 @@ pub(crate) fn parameters(bounds: &[i64]) -> Vec<(&(dyn ToSql + Sync), Type)> {
 /// Whether a row starts between the bounds that the parameters `first` and the next one are.
 pub(crate) fn between(first: usize) -> String {
     format!("start >= to_timestamp(${first}::bigint) AND start < to_timestamp(${}::bigint)", first + 1)
-}
-
-/// Whether a block holds minutes between those bounds.
-pub(crate) fn blocks_between(first: usize) -> String {
-    format!("start > to_timestamp(${first}::bigint - 3600) AND start < to_timestamp(${}::bigint)", first + 1)
 }
 
 fn name_of(row: &Row) -> Result<EndpointName, Error> {

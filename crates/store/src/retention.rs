@@ -110,7 +110,7 @@ impl Store {
     pub async fn floors(&self) -> Result<Floors, Error> {
         const FLOORS: &str = "floors";
         let sql =
-            "SELECT level, CASE WHEN at > '-infinity' THEN extract(epoch FROM at)::bigint END AS at_s FROM kept_from";
+            "SELECT level, CASE WHEN at > '-infinity' THEN extract(epoch FROM at)::bigint END AS at_s FROM kept_floor";
         let mut floors = Floors { from_s: [i64::MIN; 4] };
         for row in self.query(FLOORS, sql, &[]).await? {
             let level = level_named(FLOORS, column(FLOORS, &row, "level")?)?;
@@ -124,7 +124,7 @@ impl Store {
         self.make_missing_of(level.name(), start_s).await
     }
 
-    /// The same by the name of what is partitioned: a level, or the blocks of minutes.
+    /// The same by the name of what is partitioned: a level, or its blocks.
     pub(crate) async fn make_missing_of(&self, name: &str, start_s: i64) -> Result<bool, Error> {
         const MAKE: &str = "make_partition_v1";
         let row = self.query_one(MAKE, "SELECT make_partition_v1($1, $2) AS made", &[&name, &start_s]).await?;

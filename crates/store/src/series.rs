@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tally_model::{EndpointId, Level, SketchError, SketchSum, Window};
+use tally_model::{BlockUnit, EndpointId, Level, SketchError, SketchSum, Window};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::figures::{COUNT_SUMS, COUNTS, COUNTS_LEN, minutes_of};
-use crate::reads::{between, blocks_between, parameters};
+use crate::blocks::Blocks;
+use crate::figures::{COUNT_SUMS, COUNTS, COUNTS_LEN};
+use crate::reads::{between, parameters};
 use crate::services::fresh_sql;
 use crate::store::{amount, column};
 use crate::{Error, Figures, Store};
@@ -110,9 +111,9 @@ impl Store {
                 add(start_s, amount(SPARKLINES, row, "requests")?, amount(SPARKLINES, row, "errors")?);
                 return Ok(());
             };
-            for minute in minutes_of(block, start_s, window) {
-                let (start_s, minute) = minute.map_err(damaged(level, || format!("endpoint {id}")))?;
-                add(step_of(start_s, window, numbers[2]), minute.requests, minute.status[4]);
+            for unit in units(level, block, start_s, window) {
+                let (start_s, unit) = unit.map_err(damaged(level, || format!("endpoint {id}")))?;
+                add(step_of(start_s, window, numbers[2]), unit.requests, unit.status[4]);
             }
             Ok(())
         };
@@ -135,10 +136,10 @@ impl Store {
                 steps.entry(start_s).or_default().add(&figures);
                 return Ok(());
             };
-            for minute in minutes_of(block, start_s, window) {
-                let (start_s, minute) = minute.map_err(damaged(level, &whose))?;
-                bins.add(minute.sketch).map_err(damaged(level, &whose))?;
-                let figures = Figures { sketch: bins.take(), ..Figures::of_minute(&minute) };
+            for unit in units(level, block, start_s, window) {
+                let (start_s, unit) = unit.map_err(damaged(level, &whose))?;
+                bins.add(unit.sketch).map_err(damaged(level, &whose))?;
+                let figures = Figures { sketch: bins.take(), ..Figures::of_unit(&unit) };
                 steps.entry(step_of(start_s, window, step_s)).or_default().add(&figures);
             }
             Ok(())
@@ -148,17 +149,28 @@ impl Store {
     }
 }
 
-/// The blocks that hold minutes between parameters 1 and 2 and meet `filter`, as further rows of a statement whose columns are
-/// the block, those `before` the start, the start, those `after` it, and one more; none above minutes.
+/// The blocks that hold units between parameters 1 and 2 and meet `filter`, as further rows of a statement whose columns are
+/// the block, those `before` the start, the start, those `after` it, and one more; none of a level that has none.
 fn blocks(level: Level, filter: &str, before: &str, after: &str) -> String {
-    let between = blocks_between(1);
-    match level {
-        Level::Minute => format!(
-            " UNION ALL SELECT minutes, {before}extract(epoch FROM start)::bigint, {after}NULL FROM minute_block \
-             WHERE {filter} AND {between}"
-        ),
-        _ => String::new(),
-    }
+    let sql = |blocks: Blocks| {
+        format!(
+            " UNION ALL SELECT {}, {before}extract(epoch FROM start)::bigint, {after}NULL FROM {} WHERE {filter} AND {}",
+            blocks.column(),
+            blocks.table(),
+            blocks.between(1)
+        )
+    };
+    Blocks::of(level).map_or_else(String::new, sql)
+}
+
+/// What such a block holds.
+fn units(
+    level: Level,
+    block: &[u8],
+    block_s: i64,
+    window: Window,
+) -> impl Iterator<Item = Result<(i64, BlockUnit<'_>), SketchError>> {
+    Blocks::of(level).into_iter().flat_map(move |blocks| blocks.units(block, block_s, window))
 }
 
 /// As [`step`] says it of a row.

@@ -107,7 +107,7 @@ fn span_sql() -> String {
         let name = level.name();
         format!(
             "SELECT '{name}' AS level, {bounds} FROM service_{name} \
-             WHERE start >= (SELECT at FROM kept_from WHERE level = '{name}')"
+             WHERE start >= (SELECT at FROM kept_floor WHERE level = '{name}')"
         )
     };
     let levels = Level::ALL.map(level).join(" UNION ALL ");

@@ -133,14 +133,14 @@ async fn what_is_refused_still_stays_and_is_not_tried_again() {
 async fn what_was_too_late_counts_where_its_level_is_kept_again() {
     let stage = Stage::start().await;
     let mut counter = stage.running().await;
-    stage.psql("update retention_floor set at = now() - interval '100 days'; update minute_floor set at = now() - interval '100 days'").await;
+    stage.psql("update kept_floor set at = now() - interval '100 days'").await;
     stage.append_late("/old", 200).await;
     stage.append("/new", 1, None).await;
     stage.count_all(&mut counter).await;
     let row = stage.row().await;
     assert_eq!((row.counted, row.dead_lettered), (1, 1));
     assert_eq!(redrive_all(&stage, "too_late").await, Turn { redriven: 0, refused: 1 });
-    stage.psql("update retention_floor set at = now() - interval '300 days' where level = 'month'").await;
+    stage.psql("update kept_floor set at = now() - interval '300 days' where level = 'month'").await;
     assert_eq!(redrive_all(&stage, "too_late").await, Turn { redriven: 1, refused: 0 });
     let row = stage.row().await;
     assert_eq!((row.counted, row.dead_lettered, row.is_balanced()), (2, 0, true));

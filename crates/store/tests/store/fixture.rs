@@ -112,6 +112,7 @@ impl TestStore {
             "minute_block",
             "endpoint_hour",
             "endpoint_day",
+            "day_block",
             "endpoint_month",
             "service_minute",
             "service_hour",

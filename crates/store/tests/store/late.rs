@@ -27,7 +27,7 @@ async fn too_late_for_every_level_is_set_aside() {
     let test = TestStore::new().await;
     test.maintain(&Keep::default()).await.unwrap();
     // Months stay unless an operator says otherwise.
-    test.run("UPDATE retention_floor SET at = '2024-01-01Z' WHERE level = 'month'").await;
+    test.run("UPDATE kept_floor SET at = '2024-01-01Z' WHERE level = 'month'").await;
     let mut log = TestLog::new(0);
     let old = NOON - 1_000 * DAY;
     let batch = log.next(tally(&[

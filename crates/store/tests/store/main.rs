@@ -21,5 +21,6 @@ mod redrive;
 mod retention;
 mod roles;
 mod seal;
+mod seal_days;
 mod tls;
 mod votes;

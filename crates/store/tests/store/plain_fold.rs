@@ -90,6 +90,7 @@ pub(crate) async fn stored(test: &TestStore, level: Level, from_s: i64) -> Rows 
     };
     let sql = match level {
         Level::Minute => part("minutes", "true"),
+        Level::Day => format!("{} UNION ALL {}", part("days", "true"), part("minute", "NOT rolled")),
         _ => format!("{} UNION ALL {}", part(level.name(), "true"), part("minute", "NOT rolled")),
     };
     let mut rows = Rows::new();

@@ -127,7 +127,7 @@ async fn figures_that_are_not_the_letters_change_nothing() {
     let letters = set_aside(&test, &mut log, &[2, 1]).await;
     let work = ask(&test).await;
     test.maintain(&tally_store::Keep::default()).await.unwrap();
-    test.run("UPDATE retention_floor SET at = '2024-01-01Z' WHERE level = 'month'").await;
+    test.run("UPDATE kept_floor SET at = '2024-01-01Z' WHERE level = 'month'").await;
     let before = test.fingerprint().await;
     let event = ("web", "GET", "/", 200, NOON, None);
     let too_few = redrive(&test, &work, &ids(&letters), &tally(&[event; 2])).await.unwrap_err();

@@ -164,7 +164,7 @@ async fn an_apply_waits_for_the_floor_that_is_rising() {
     let applying = tokio::spawn(async move { crate::fixture::apply_all(&store, &batch).await });
     until_somebody_waits(&test).await;
     raising
-        .batch_execute("UPDATE retention_floor SET at = '2026-03-12Z' WHERE level = 'minute'; UPDATE minute_floor SET at = '2026-03-12Z'; COMMIT")
+        .batch_execute("UPDATE retention_floor SET at = '2026-03-12Z' WHERE level = 'minute'; UPDATE kept_floor SET at = '2026-03-12Z' WHERE level = 'minute'; COMMIT")
         .await
         .unwrap();
     applying.await.unwrap();

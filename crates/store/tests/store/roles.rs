@@ -84,7 +84,7 @@ async fn count(roles: &Roles, consumer: &Store, log: &mut TestLog) {
     consumer.maintain(&keep).await.unwrap();
     let rolled = consumer.roll_up().await.unwrap();
     consumer.compact(&rolled.grown).await.unwrap();
-    assert_eq!(consumer.seal(&mut SealPlace::default()).await.unwrap().minutes, 0);
+    assert_eq!(consumer.seal(&mut SealPlace::default()).await.unwrap().rows, 0);
     apply_all(consumer, &log.next(tally(&events[..1]))).await;
     consumer.sweep_grown(10).await.unwrap();
     consumer.announce().await.unwrap();
@@ -186,7 +186,7 @@ async fn each_role_can_do_its_work_and_nothing_else() {
     for asked in [
         "SELECT * FROM endpoint_minute_figures, endpoint_hour_figures, endpoint_day_figures, endpoint_month_figures",
         "SELECT sketch_quantile(sketch, 0.5) FROM endpoint_month JOIN endpoint ON endpoint = id",
-        "SELECT * FROM endpoint_minutes",
+        "SELECT * FROM endpoint_minutes, endpoint_days",
         "SELECT * FROM shard_position, log_event, folded_route, poll, get_vote_results('default')",
         "SELECT at, shard, epoch, seq, idx, events, reason FROM dead_letter ORDER BY id",
     ] {
@@ -196,7 +196,7 @@ async fn each_role_can_do_its_work_and_nothing_else() {
 
     back_up_and_restore(&owner).await;
     roles.set(&format!("pinned_clock = to_timestamp({})", NOON + 40 * DAY)).await;
-    assert!(consumer.seal(&mut SealPlace::default()).await.unwrap().minutes > 0);
+    assert!(consumer.seal(&mut SealPlace::default()).await.unwrap().rows > 0);
     // Partitions come and go with the rights of their owner, and what was prepared before the restore still runs.
     assert!(consumer.maintain(&Keep::default()).await.unwrap().dropped > 0);
     apply_all(&consumer, &log.next(tally(&[("s", "GET", "/a", 200, NOON + 40 * DAY, None)]))).await;
@@ -209,6 +209,7 @@ async fn refuse_the_rest(roles: &Roles) {
         "CREATE TABLE mine (a integer)",
         "DELETE FROM endpoint_hour",
         "DELETE FROM minute_block",
+        "DELETE FROM day_block",
         "DELETE FROM shard_position",
         "SELECT * FROM refinery_schema_history",
     ];

@@ -1,4 +1,4 @@
-//! Sealing: what minutes say stays the same, whoever counts, dumps or dies meanwhile.
+//! Sealing minutes: what they say stays the same, whoever counts, dumps or dies meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ use crate::plain_fold::{PlainFold, assert_levels, assert_rolled, assert_window};
 const ROWS: &str = "SELECT count(*) FROM endpoint_minute";
 const BLOCKS: &str = "SELECT count(*) FROM minute_block";
 
-/// Seals until nothing is left to do; the number of minutes.
-async fn seal_all(store: &Store) -> u64 {
-    let (mut place, mut minutes) = (SealPlace::default(), 0);
+/// Seals until nothing is left to do; the number of rows.
+pub(crate) async fn seal_all(store: &Store) -> u64 {
+    let (mut place, mut rows) = (SealPlace::default(), 0);
     loop {
         let sealed = store.seal(&mut place).await.unwrap();
-        minutes += sealed.minutes;
+        rows += sealed.rows;
         if !sealed.more {
-            return minutes;
+            return rows;
         }
     }
 }
@@ -150,7 +150,8 @@ async fn a_killed_sealing_changes_nothing() {
     for made in [false, true] {
         if made {
             blocker.batch_execute("COMMIT").await.unwrap();
-            test.run("SELECT make_partition_v1('block', extract(epoch FROM timestamptz '2026-03-10Z')::bigint)").await;
+            test.run("SELECT make_partition_v1('minute_block', extract(epoch FROM timestamptz '2026-03-10Z')::bigint)")
+                .await;
             blocker.batch_execute("BEGIN; LOCK TABLE minute_block_20260310 IN SHARE MODE").await.unwrap();
         }
         let store = test.store.clone();
@@ -199,12 +200,13 @@ async fn one_seals_at_a_time() {
 async fn what_was_not_packed_is_not_deleted() {
     let (test, _, _) = filled().await;
     let before = test.fingerprint().await;
-    test.run("SELECT make_partition_v1('block', extract(epoch FROM timestamptz '2026-03-10Z')::bigint)").await;
+    test.run("SELECT make_partition_v1('minute_block', extract(epoch FROM timestamptz '2026-03-10Z')::bigint)").await;
     let row = "(SELECT array_agg(endpoint) FROM (SELECT endpoint FROM endpoint_minute WHERE start = '2026-03-10T08:00Z' LIMIT 1) AS e)";
     let start = "extract(epoch FROM timestamptz '2026-03-10T08:00Z')::bigint";
     for requests in [0, 1_000] {
-        let put =
-            format!("SELECT seal_v1({row}, ARRAY[{start}], ARRAY['\\x'::bytea], {row}, ARRAY[{start}], {requests})");
+        let put = format!(
+            "SELECT seal_v2('minute', {row}, ARRAY[{start}], ARRAY['\\x'::bytea], {row}, ARRAY[{start}], {requests})"
+        );
         assert_eq!(test.sql.batch_execute(&put).await.unwrap_err().code().unwrap().code(), "40001");
     }
     assert_eq!(test.fingerprint().await, before);
@@ -261,37 +263,13 @@ async fn blocks_are_kept_as_long_as_minutes() {
     assert_eq!(test.number(ROWS).await, 0, "too late for minutes");
 }
 
-/// The program before this one reads rows alone, from the floor that it knows: it finds the same in coarser pieces.
-#[tokio::test]
-async fn a_program_without_blocks_answers_rightly() {
-    let (test, mut log, mut plain) = filled().await;
-    seal_all(&test).await;
-    plain.add(&busy(5));
-    test.count(&log.next(busy(5))).await;
-    let floor = "SELECT extract(epoch FROM at) FROM retention_floor WHERE level = 'minute'";
-    let floor_s = test.number(floor).await;
-    assert_eq!(floor_s, NOON - 3_600);
-    for (from_s, to_s) in [(NOON - 9_000, NOON), (NOON - 5_400, NOON - 1_200), (NOON - 1_800, NOON)] {
-        let pieces = Window { from_s, to_s }.pieces(|level| if level == Level::Minute { floor_s } else { i64::MIN });
-        let mut found = 0;
-        for (level, window) in pieces.iter() {
-            let between = format!("start >= to_timestamp({}) AND start < to_timestamp({})", window.from_s, window.to_s);
-            let kept = format!("SELECT requests FROM endpoint_{} WHERE {between}", level.name());
-            let fresh = format!("UNION ALL SELECT requests FROM endpoint_minute WHERE NOT rolled AND {between}");
-            let fresh = if level == Level::Minute { "" } else { fresh.as_str() };
-            found += test.number(&format!("SELECT coalesce(sum(requests), 0) FROM ({kept} {fresh}) AS r")).await;
-        }
-        let expected: u64 = plain.within(pieces.window()).values().map(|figures| figures.requests).sum();
-        assert_eq!(u64::try_from(found).unwrap(), expected, "{pieces:?}");
-    }
-}
-
 /// What was there before blocks is sealed like the rest.
 #[tokio::test]
 async fn an_older_database_is_sealed_too() {
     let (test, _, plain) = filled().await;
-    test.run("DROP TABLE minute_block, minute_floor CASCADE").await;
+    test.run("DROP TABLE minute_block, day_block, kept_floor CASCADE").await;
     test.run(include_str!("../../migrations/V8__minute_blocks.sql")).await;
+    test.run(include_str!("../../migrations/V9__day_blocks.sql")).await;
     test.migrate(&settings(SHARDS)).await.unwrap();
     assert_rolled(&test, &plain).await;
     assert_eq!(seal_all(&test).await, 480);

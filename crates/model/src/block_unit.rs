@@ -1,17 +1,20 @@
-//! The minutes of an endpoint that lie in one hour, one behind the other: how hours that are over are kept.
+//! The minutes of an endpoint that lie in one hour, or its days in one month, one behind the other: how what is over is kept.
 //!
-//! A minute is its place in the hour, requests, the five status classes, timed, the sum, least and most of its durations
-//! in microseconds (0 while nothing is timed), the length of its sketch, all of them LEB128 varints, and the sketch.
-//! Blocks put one behind the other are a block again, in which a minute may stand twice: whoever reads adds up.
+//! A unit is its place in the block, counted from 0, requests, the five status classes, timed, the sum, least and most of its
+//! durations in microseconds (0 while nothing is timed), the length of its sketch, all of them LEB128 varints, and the sketch.
+//! Blocks put one behind the other are a block again, in which a unit may stand twice: whoever reads adds up.
 
 use crate::SketchError;
 use crate::varint;
 
-/// A minute in a block.
+/// Most units of a block: the minutes of an hour.
+const PLACES: u8 = 60;
+
+/// A minute or a day in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct BlockMinute<'a> {
-    /// Minutes from the start of the hour.
-    pub minute: u8,
+pub struct BlockUnit<'a> {
+    /// Units from the start of the block.
+    pub place: u8,
     /// All requests.
     pub requests: u64,
     /// Requests by status class, 1xx … 5xx.
@@ -28,10 +31,10 @@ pub struct BlockMinute<'a> {
     pub sketch: &'a [u8],
 }
 
-impl<'a> BlockMinute<'a> {
+impl<'a> BlockUnit<'a> {
     /// Appends it to a block.
     pub fn push(&self, block: &mut Vec<u8>) {
-        block.push(self.minute);
+        block.push(self.place);
         varint::push(block, self.requests);
         self.status.iter().for_each(|count| varint::push(block, *count));
         let durations = [self.timed, self.duration_sum_us, self.duration_min_us, self.duration_max_us];
@@ -40,7 +43,7 @@ impl<'a> BlockMinute<'a> {
         block.extend_from_slice(self.sketch);
     }
 
-    /// The minutes of a block in their order; what is damaged ends it with an error.
+    /// The units of a block in their order; what is damaged ends it with an error.
     pub fn all(block: &'a [u8]) -> impl Iterator<Item = Result<Self, SketchError>> {
         let mut rest = block;
         std::iter::from_fn(move || {
@@ -57,7 +60,7 @@ impl<'a> BlockMinute<'a> {
     }
 
     fn take(rest: &mut &'a [u8]) -> Option<Self> {
-        let (minute, after) = rest.split_first()?;
+        let (place, after) = rest.split_first()?;
         *rest = after;
         let requests = varint::take(rest)?;
         let mut status = [0; 5];
@@ -69,8 +72,8 @@ impl<'a> BlockMinute<'a> {
         let length = usize::try_from(number()?).ok()?;
         let (sketch, after) = rest.split_at_checked(length)?;
         *rest = after;
-        let minute = Some(*minute).filter(|minute| *minute < 60)?;
-        Some(Self { minute, requests, status, timed, duration_sum_us, duration_min_us, duration_max_us, sketch })
+        let place = Some(*place).filter(|place| *place < PLACES)?;
+        Some(Self { place, requests, status, timed, duration_sum_us, duration_min_us, duration_max_us, sketch })
     }
 }
 
@@ -82,9 +85,9 @@ mod tests {
 
     type Row = (u8, [u64; 10], Vec<u8>);
 
-    fn minute((minute, n, sketch): &Row) -> BlockMinute<'_> {
-        BlockMinute {
-            minute: *minute,
+    fn unit((place, n, sketch): &Row) -> BlockUnit<'_> {
+        BlockUnit {
+            place: *place,
             requests: n[0],
             status: [n[1], n[2], n[3], n[4], n[5]],
             timed: n[6],
@@ -98,24 +101,24 @@ mod tests {
     fn rows() -> impl Strategy<Value = Vec<Row>> {
         let number = prop_oneof![0..200_u64, any::<u64>()];
         let numbers = prop::collection::vec(number, 10).prop_map(|n| std::array::from_fn(|i| n[i]));
-        prop::collection::vec((0..60_u8, numbers, prop::collection::vec(any::<u8>(), 0..200)), 0..6)
+        prop::collection::vec((0..PLACES, numbers, prop::collection::vec(any::<u8>(), 0..200)), 0..6)
     }
 
     proptest! {
         #[test]
         fn what_is_pushed_is_read(rows in rows(), cut in 1..300_usize) {
             let mut block = Vec::new();
-            rows.iter().for_each(|row| minute(row).push(&mut block));
-            let found: Vec<_> = BlockMinute::all(&block).map(Result::unwrap).collect();
-            prop_assert_eq!(found, rows.iter().map(minute).collect::<Vec<_>>());
+            rows.iter().for_each(|row| unit(row).push(&mut block));
+            let found: Vec<_> = BlockUnit::all(&block).map(Result::unwrap).collect();
+            prop_assert_eq!(found, rows.iter().map(unit).collect::<Vec<_>>());
             let cut = block.len().saturating_sub(cut);
-            let whole = BlockMinute::all(&block[..cut]).filter(Result::is_ok).count();
+            let whole = BlockUnit::all(&block[..cut]).filter(Result::is_ok).count();
             prop_assert!(whole < rows.len() || rows.is_empty());
         }
 
         #[test]
         fn damaged_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert!(BlockMinute::all(&bytes).count() <= bytes.len());
+            prop_assert!(BlockUnit::all(&bytes).count() <= bytes.len());
         }
     }
 }
