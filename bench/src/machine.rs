@@ -77,14 +77,16 @@ pub(crate) fn peak_resident_bytes(pid: u32) -> u64 {
 pub(crate) struct Watch {
     at: Instant,
     before: HashMap<u32, Seen>,
+    stolen: u64,
 }
 
 impl Watch {
     pub(crate) fn start() -> Self {
-        Self { at: Instant::now(), before: look() }
+        Self { at: Instant::now(), before: look(), stolen: stolen_ticks() }
     }
 
-    /// Cores that strangers took since. The kernel's own threads are none: what they do, they do for us as well.
+    /// Cores that strangers took since, and the host of a virtual machine, for others. The kernel's own threads are none: what they
+    /// do, they do for us as well.
     pub(crate) fn strangers_cores(&self) -> f64 {
         let now = look();
         let ours = family(&now, std::process::id());
@@ -98,8 +100,15 @@ impl Watch {
         }
         let ticks: u64 =
             strange.map(|(pid, seen)| seen.ticks.saturating_sub(known.get(pid).copied().unwrap_or_default())).sum();
+        let ticks = ticks + stolen_ticks().saturating_sub(self.stolen);
         ticks as f64 / TICKS_PER_SECOND / self.at.elapsed().as_secs_f64()
     }
+}
+
+/// Processor time that the host did not give when it was wanted (proc(5), `steal`).
+fn stolen_ticks() -> u64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    stat.split_ascii_whitespace().nth(8).and_then(|ticks| ticks.parse().ok()).unwrap_or_default()
 }
 
 /// What the machine is, in one line.

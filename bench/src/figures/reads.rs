@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use futures_util::future::try_join_all;
 use serde_json::Value;
 use tally_model::{Level, Pieces, Window};
 use tally_servers::AppendFsync;
@@ -112,12 +113,13 @@ async fn questions(system: &System) -> Result<Vec<(String, String)>, Error> {
     Ok(questions)
 }
 
+/// Four services, asked at once, as a page with a panel for each asks.
 async fn percentiles(store: &Store, level: Level) -> Result<(), Error> {
     let window = Window { from_s: NOW_S - DAY_S, to_s: NOW_S };
+    let queries = SERVICES_OF_1000
+        .map(|service| EndpointQuery { cover: Pieces::whole(level, window).into(), service: Some(service.to_owned()) });
     let mut found = 0;
-    for service in SERVICES_OF_1000 {
-        let query = EndpointQuery { cover: Pieces::whole(level, window).into(), service: Some(service.to_owned()) };
-        let endpoints = store.endpoints(&query).await?;
+    for endpoints in try_join_all(queries.iter().map(|query| store.endpoints(query))).await? {
         let quantiles = endpoints.iter().map(|row| [0.5, 0.95, 0.99].map(|q| row.figures.sketch.quantile_us(q)));
         found += quantiles.filter(|quantiles| std::hint::black_box(quantiles).iter().all(Option::is_some)).count();
     }

@@ -39,12 +39,16 @@ impl Blocks {
         (block_s, u8::try_from((start_s - block_s) / self.level.next(0)).unwrap_or(u8::MAX))
     }
 
-    /// Whether a block holds units between the bounds that the parameters `first` and the next one are.
+    /// Whether a block may hold units between the bounds that the parameters `first` and the next one are. None is looked at where
+    /// nothing is sealed yet: a month of which one day is would be read for nothing.
     pub(crate) fn between(self, first: usize) -> String {
+        let from = format!("to_timestamp(${first}::bigint)");
         format!(
-            "start >= date_trunc('{}', to_timestamp(${first}::bigint), 'UTC') AND start < to_timestamp(${}::bigint)",
+            "start >= date_trunc('{}', {from}, 'UTC') AND start < to_timestamp(${}::bigint) \
+             AND {from} < (SELECT at FROM retention_floor WHERE level = '{}')",
             self.by.name(),
-            first + 1
+            first + 1,
+            self.level.name()
         )
     }
 
