@@ -19,7 +19,7 @@ const ROLL_UP_INTERVAL: Duration = Duration::from_secs(5);
 /// written in all levels. So roll-up waits, at most for so many of its turns: a minute.
 const BEHIND_SECONDS: i64 = 10;
 const ROLL_UP_POSTPONED_MAX: u32 = 12;
-/// How often minutes of hours that are over are sealed, and most calls of one time: 190,000 endpoint-minutes a minute.
+/// How often minutes and days that are over are sealed, and most calls of one time: 190,000 rows a minute.
 const SEAL_INTERVAL: Duration = Duration::from_secs(10);
 const SEAL_CALLS_MAX: u32 = 8;
 /// How often partitions are made ahead and dropped, and old rows expire.
