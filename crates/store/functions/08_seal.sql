@@ -1,7 +1,7 @@
 -- Sealing: minutes of hours that are over leave their rows for the block of their hour, and days for that of their month. A
 -- consumer packs them, in one transaction: it locks rows (Store::seal), and gives back their block. See docs/adr/0017.
 
--- The minutes or days of a block, as crates/model/src/block.rs packs them: the place of each counts from 0.
+-- The minutes or days of a block, as crates/model/src/block_unit.rs packs them: the place of each counts from 0.
 CREATE OR REPLACE FUNCTION block_units(
     block bytea, OUT place integer, OUT requests bigint, OUT status_1xx bigint, OUT status_2xx bigint, OUT status_3xx bigint,
     OUT status_4xx bigint, OUT status_5xx bigint, OUT timed bigint, OUT duration_sum_us bigint, OUT duration_min_us bigint,

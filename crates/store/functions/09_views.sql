@@ -63,8 +63,9 @@ CREATE OR REPLACE VIEW endpoint_day_figures AS
           FROM (SELECT endpoint, start, month, requests, status_5xx, status_4xx, timed, duration_sum_us, duration_min_us,
                        duration_max_us, sketch FROM endpoint_days
                 UNION ALL
-                SELECT endpoint, date_trunc('day', start, 'UTC'), date_trunc('month', start, 'UTC'), requests, status_5xx, status_4xx, timed, duration_sum_us,
-                       duration_min_us, duration_max_us, sketch FROM endpoint_minute WHERE NOT rolled) AS both_levels
+                SELECT endpoint, date_trunc('day', start, 'UTC'), date_trunc('month', start, 'UTC'), requests, status_5xx,
+                       status_4xx, timed, duration_sum_us, duration_min_us, duration_max_us, sketch
+                FROM endpoint_minute WHERE NOT rolled) AS both_levels
           GROUP BY endpoint, start, month) AS t
     JOIN endpoint e ON e.id = t.endpoint;
 
