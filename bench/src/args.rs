@@ -20,9 +20,10 @@ Parts (--filter takes any piece of a name; several are divided by commas):
   import    `tally import` of a million lines until they are counted, against GoAccess
 
 How: private servers on free ports, Redis with everysec or always, PostgreSQL durable, the release programs.
-Limit and product run in the same rounds, each second round backwards. A round in which processes that are
-not under test took more than 0.1 core is thrown away and run again; once as many were thrown away as are
-wanted, the rest counts all the same, and the table's files say so. Ratios are quotients of one round; the
+Limit and product run in the same rounds, each second round backwards. A run in which processes that are
+not under test took more than 0.1 core is thrown away and run again, and so is a round of runs shorter than
+a second; once as many were thrown away as are wanted, the rest counts all the same, and the table's files say
+so. Ratios are quotients of one round; the
 table shows medians, and the least and most. Only ratios mean anything on another machine.
 
 After every run of the product the counts of each endpoint are held against what was posted: a fast wrong

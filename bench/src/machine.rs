@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Ticks of the processor times in /proc a second: fixed on Linux, whatever the kernel's own timer.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -85,9 +85,19 @@ impl Watch {
         Self { at: Instant::now(), before: look(), stolen: stolen_ticks() }
     }
 
-    /// Cores that strangers took since, and the host of a virtual machine, for others. The kernel's own threads are none: what they
-    /// do, they do for us as well.
+    /// How long it has been.
+    pub(crate) fn length(&self) -> Duration {
+        self.at.elapsed()
+    }
+
+    /// Cores that strangers took since.
     pub(crate) fn strangers_cores(&self) -> f64 {
+        self.strangers_s() / self.length().as_secs_f64()
+    }
+
+    /// Processor seconds that strangers took since, and the host of a virtual machine, for others. The kernel's own threads are none:
+    /// what they do, they do for us as well.
+    pub(crate) fn strangers_s(&self) -> f64 {
         let now = look();
         let ours = family(&now, std::process::id());
         let strange =
@@ -101,7 +111,7 @@ impl Watch {
         let ticks: u64 =
             strange.map(|(pid, seen)| seen.ticks.saturating_sub(known.get(pid).copied().unwrap_or_default())).sum();
         let ticks = ticks + stolen_ticks().saturating_sub(self.stolen);
-        ticks as f64 / TICKS_PER_SECOND / self.at.elapsed().as_secs_f64()
+        ticks as f64 / TICKS_PER_SECOND
     }
 }
 

@@ -1,21 +1,25 @@
-//! Interleaved rounds: whatever the machine does besides falls on limit and product alike, and a round that strangers
-//! disturbed is thrown away.
+//! Interleaved rounds: whatever the machine does besides falls on limit and product alike, and what strangers disturbed is
+//! thrown away: a run, or where runs are short, the round.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::machine::Watch;
 use crate::say;
 
-/// Cores that strangers may take in a round that counts.
+/// Cores that strangers may take in a run or a round that counts.
 const STRANGERS_CORES_MAX: f64 = 0.1;
+/// From here on a run is looked at by itself. Processor time is counted in ticks of 10 ms, and of a shorter run one is too much.
+const RUN_MIN: Duration = Duration::from_secs(1);
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
     /// Rounds that count.
     pub(crate) rounds: usize,
-    /// Rounds that may be thrown away, for each figure. Once these are used up every round counts, and the table says so.
+    /// Rounds that may be thrown away, for each figure, and runs of each contender. Once these are used up everything counts,
+    /// and the table says so.
     pub(crate) repeats_max: usize,
     /// Seconds of load in one run.
     pub(crate) seconds: u64,
@@ -29,10 +33,12 @@ pub(crate) type Sample = BTreeMap<&'static str, f64>;
 pub(crate) struct Measured {
     /// For each round, for each contender, its sample.
     rounds: Vec<Vec<Sample>>,
-    /// Cores that strangers took, for each round that counts.
-    pub(crate) strangers_cores: Vec<f64>,
+    /// Cores that strangers took, for each round that counts: of its runs that are long enough the most.
+    strangers_cores: Vec<f64>,
     /// Rounds that were thrown away.
-    pub(crate) thrown_away: usize,
+    rounds_thrown_away: usize,
+    /// Runs that were thrown away, of rounds that may count all the same.
+    runs_thrown_away: usize,
 }
 
 /// Runs all contenders, numbered from 0, in every round, each second round backwards.
@@ -45,30 +51,75 @@ pub(crate) async fn interleave(
     mut run: impl AsyncFnMut(usize) -> Result<Sample, Error>,
 ) -> Result<Measured, Error> {
     let mut measured = Measured::default();
+    let runs_max = effort.repeats_max * contenders.len();
     let mut turn = 0;
     while measured.rounds.len() < effort.rounds {
-        let mut order: Vec<usize> = (0..contenders.len()).collect();
+        // The last is the next.
+        let mut order: Vec<usize> = (0..contenders.len()).rev().collect();
         if turn % 2 == 1 {
             order.reverse();
         }
         turn += 1;
-        let watch = Watch::start();
-        let mut samples = vec![Sample::new(); contenders.len()];
-        for contender in order {
-            samples[contender] = run(contender).await?;
-            say(&format!("  {}: {}", contenders[contender], shown(&samples[contender])));
+        let (mut samples, mut strangers) = (vec![Sample::new(); contenders.len()], Strangers::default());
+        while let Some(contender) = order.pop() {
+            let watch = Watch::start();
+            let sample = run(contender).await?;
+            let of_run = Strangers::of_run(&watch);
+            say(&format!("  {}: {}", contenders[contender], shown(&sample)));
+            if of_run.are_many() && measured.runs_thrown_away < runs_max {
+                measured.runs_thrown_away += 1;
+                say(&format!("  again: strangers took {:.2} cores", of_run.cores()));
+                order.push(contender);
+                continue;
+            }
+            samples[contender] = sample;
+            strangers.add(of_run);
         }
-        let strangers = watch.strangers_cores();
-        if strangers > STRANGERS_CORES_MAX && measured.thrown_away < effort.repeats_max {
-            measured.thrown_away += 1;
-            say(&format!("  thrown away: strangers took {strangers:.2} cores"));
+        if strangers.are_many() && measured.rounds_thrown_away < effort.repeats_max {
+            measured.rounds_thrown_away += 1;
+            say(&format!("  thrown away: strangers took {:.2} cores", strangers.cores()));
             continue;
         }
         measured.rounds.push(samples);
-        measured.strangers_cores.push(strangers);
-        say(&format!("  round {} of {}, strangers took {strangers:.2} cores", measured.rounds.len(), effort.rounds));
+        measured.strangers_cores.push(strangers.cores());
+        let (rounds, cores) = (measured.rounds.len(), strangers.cores());
+        say(&format!("  round {rounds} of {}, strangers took {cores:.2} cores", effort.rounds));
     }
     Ok(measured)
+}
+
+/// What strangers took of runs that count.
+#[derive(Debug, Clone, Copy, Default)]
+struct Strangers {
+    /// Processor seconds, all runs together.
+    taken_s: f64,
+    /// How long the runs lasted, in seconds.
+    length_s: f64,
+    /// The most cores that they took of a run that is long enough to be looked at by itself.
+    most_cores: f64,
+}
+
+impl Strangers {
+    fn of_run(watch: &Watch) -> Self {
+        let (taken_s, length) = (watch.strangers_s(), watch.length());
+        let length_s = length.as_secs_f64();
+        Self { taken_s, length_s, most_cores: if length < RUN_MIN { 0.0 } else { taken_s / length_s } }
+    }
+
+    fn add(&mut self, run: Self) {
+        self.taken_s += run.taken_s;
+        self.length_s += run.length_s;
+        self.most_cores = self.most_cores.max(run.most_cores);
+    }
+
+    /// Cores that they took; of less than a second as if it were one.
+    fn cores(&self) -> f64 {
+        self.most_cores.max(self.taken_s / self.length_s.max(RUN_MIN.as_secs_f64()))
+    }
+
+    fn are_many(&self) -> bool {
+        self.cores() > STRANGERS_CORES_MAX
+    }
 }
 
 fn shown(sample: &Sample) -> String {
@@ -130,9 +181,10 @@ impl Measured {
         let strangers = Range::of(self.strangers_cores.clone());
         let noisy = self.strangers_cores.iter().filter(|cores| **cores > STRANGERS_CORES_MAX).count();
         let words = format!(
-            "{} rounds, {} thrown away, {noisy} noisy, strangers {:.2}..{:.2} cores",
+            "{} rounds, {} and {} runs thrown away, {noisy} noisy, strangers {:.2}..{:.2} cores",
             self.rounds.len(),
-            self.thrown_away,
+            self.rounds_thrown_away,
+            self.runs_thrown_away,
             strangers.min,
             strangers.max
         );
@@ -149,6 +201,18 @@ mod tests {
         assert_eq!(Range::of(vec![3.0, 1.0, 2.0]), Range { median: 2.0, min: 1.0, max: 3.0 });
         assert_eq!(Range::of(vec![4.0, 1.0, 2.0, 3.0]), Range { median: 2.5, min: 1.0, max: 4.0 });
         assert!(Range::of(Vec::new()).median.is_nan());
+    }
+
+    #[test]
+    fn a_disturbed_run_is_run_again_if_it_is_long() {
+        let run = |taken_s, length_s, most_cores| Strangers { taken_s, length_s, most_cores };
+        assert!(run(0.3, 2.0, 0.15).are_many());
+        assert!(!run(0.02, 0.1, 0.0).are_many(), "a tick or two");
+        let mut round = run(0.02, 0.1, 0.0);
+        round.add(run(0.2, 3.0, 0.07));
+        assert!(!round.are_many());
+        round.add(run(0.3, 0.9, 0.0));
+        assert!(round.are_many(), "{}", round.cores());
     }
 
     #[test]
