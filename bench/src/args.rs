@@ -9,7 +9,8 @@ use crate::rounds::Effort;
 const NOTES: &str = "\
 Parts (--filter takes any piece of a name; several are divided by commas):
   singles   one event a POST, accepted and counted, Redis everysec and always, against (a) bare actix
-            answering 202 to an empty POST, and beside (b) the same reading and parsing the event
+            answering 202 to an empty POST, and beside (b) the same reading and parsing the event and
+            (e) redis-benchmark appending each with XADD; with one shard; and with a thread a core
   batches   1000 and 100 events a POST, against (c) parsing and packing them through HTTP without Redis
   consumer  a backlog counted by one core, against (d) decoding and adding up in memory
   bytes     what an event takes in Redis, and a minute of an endpoint in PostgreSQL
@@ -22,9 +23,9 @@ Parts (--filter takes any piece of a name; several are divided by commas):
 How: private servers on free ports, Redis with everysec or always, PostgreSQL durable, the release programs.
 Limit and product run in the same rounds, each second round backwards. A run in which processes that are
 not under test took more than 0.1 core is thrown away and run again, and so is a round of runs shorter than
-a second; once as many were thrown away as are wanted, the rest counts all the same, and the table's files say
-so. Ratios are quotients of one round; the
-table shows medians, and the least and most. Only ratios mean anything on another machine.
+a second; once as many were thrown away as are wanted, the rest counts all the same, and the table's files
+say so. Ratios are quotients of one round; the table shows medians, and the least and most. Only ratios mean
+anything on another machine.
 
 After every run of the product the counts of each endpoint are held against what was posted: a fast wrong
 answer ends the bench with an error.

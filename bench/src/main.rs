@@ -7,6 +7,7 @@ mod data;
 mod limits;
 mod load;
 mod machine;
+mod xadd;
 
 mod database;
 mod run;

@@ -8,6 +8,7 @@ use crate::rounds::{Effort, Measured, interleave};
 use crate::run::{Limits, product};
 use crate::system::System;
 use crate::table::{Row, Target};
+use crate::xadd::xadd;
 
 /// Threads that serve HTTP, of limits and product alike. wrk takes a core for singles, and next to none for batches.
 pub(crate) const WORKERS_SINGLES: usize = 1;
@@ -19,6 +20,8 @@ pub(super) async fn singles(effort: Effort) -> Result<Vec<Row>, Error> {
     let settings = [("TALLY_WORKERS", workers.as_str())];
     let everysec = System::start_counting(AppendFsync::EverySec, &settings).await?;
     let always = System::start_counting(AppendFsync::Always, &settings).await?;
+    let one_shard =
+        System::start_counting(AppendFsync::EverySec, &[("TALLY_WORKERS", &workers), ("TALLY_SHARDS", "1")]).await?;
     // As installed: actix and Tally take a thread a core unless they are told otherwise.
     let wide_limits = Limits::start(std::thread::available_parallelism().map_or(1, usize::from)).await?;
     let wide = System::start_counting(AppendFsync::EverySec, &[]).await?;
@@ -29,6 +32,8 @@ pub(super) async fn singles(effort: Effort) -> Result<Vec<Row>, Error> {
         "limit (b), parsed",
         "product, everysec",
         "product, always",
+        "limit (e), XADD",
+        "product, everysec, one shard",
         "limit (a), bare, a thread a core",
         "product, everysec, a thread a core",
     ];
@@ -40,24 +45,28 @@ pub(super) async fn singles(effort: Effort) -> Result<Vec<Row>, Error> {
             1 => limits.run("/parse", &bodies, effort.seconds).await,
             2 => product(&everysec, &bodies, effort.seconds).await,
             3 => product(&always, &bodies, effort.seconds).await,
-            4 => wide_limits.run("/bare", &empty, effort.seconds).await,
+            4 => xadd(AppendFsync::EverySec, effort.seconds).await,
+            5 => product(&one_shard, &bodies, effort.seconds).await,
+            6 => wide_limits.run("/bare", &empty, effort.seconds).await,
             _ => product(&wide, &bodies, effort.seconds).await,
         }
     })
     .await?;
-    let row = |figure: &str, contender, name, limit: usize, target: Option<Target>| {
-        let of_limit = if limit == 1 { "(b)" } else { "(a)" };
-        let row = against(&measured, (figure, contender, name), (of_limit, limit));
+    let row = |figure: &str, contender, name, limit: (&str, usize), target: Option<Target>| {
+        let row = against(&measured, (figure, contender, name), limit);
         let row = target.map_or(row.clone(), |target| row.clone().meeting(target));
         if name == "counted" { row.with_hops(&measured, contender) } else { row }
     };
+    let (a, b, e, wide) = (("(a)", 0), ("(b)", 1), ("(e)", 4), ("(a)", 6));
     Ok(vec![
-        row("accepted, singles, everysec", 2, "accepted", 0, Some(Target::Share(0.55, 0.70))),
-        row("accepted, singles, always", 3, "accepted", 0, Some(Target::Share(0.30, 0.38))),
-        row("counted, singles, everysec", 2, "counted", 0, Some(Target::Share(0.40, 0.53))),
-        row("counted, singles, always", 3, "counted", 0, Some(Target::Share(0.24, 0.32))),
-        row("accepted, singles, everysec, beside read and parse", 2, "accepted", 1, None),
-        row("accepted, singles, everysec, a thread a core", 5, "accepted", 4, None),
+        row("accepted, singles, everysec", 2, "accepted", a, Some(Target::Share(0.55, 0.70))),
+        row("accepted, singles, always", 3, "accepted", a, Some(Target::Share(0.30, 0.38))),
+        row("counted, singles, everysec", 2, "counted", a, Some(Target::Share(0.40, 0.53))),
+        row("counted, singles, always", 3, "counted", a, Some(Target::Share(0.24, 0.32))),
+        row("accepted, singles, everysec, beside read and parse", 2, "accepted", b, None),
+        row("accepted, singles, everysec, beside XADD of each", 2, "accepted", e, None),
+        row("accepted, singles, everysec, one shard", 5, "accepted", a, None),
+        row("accepted, singles, everysec, a thread a core", 7, "accepted", wide, None),
     ])
 }
 

@@ -15,7 +15,8 @@ INSERT INTO endpoint_minute
     FROM generate_series(timestamptz '2026-03-09 12:34Z', '2026-03-10 12:34Z', '1 minute') AS t,
          (SELECT id, pg_temp.run(8, 400 + (id % 127)::integer) AS minute FROM endpoint) AS shape ORDER BY t, id;
 
--- Units of a level between two times: each is `minutes` such minutes, the running one as many as are rolled up.
+-- Units of a level between two times: each is `minutes` such minutes, the running one as many as are rolled up. They lie as roll_up
+-- inserts them, service by service.
 CREATE FUNCTION pg_temp.fill(level text, since timestamptz, latest timestamptz, minutes integer, bins integer, first integer)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -24,7 +25,8 @@ BEGIN
             SELECT id, t, 40 * n, 0, 38 * n, 0, n, n, 40 * n, 500000 * n, 900, 90000, octet_length(s), s
             FROM (SELECT t, least($3, extract(epoch FROM timestamptz '2026-03-10 12:33Z' - t) / 60)::bigint AS n
                   FROM generate_series($1, $2, $4) AS t) AS units,
-                 (SELECT id, pg_temp.run($5, $6 + (id %% 127)::integer) AS s FROM endpoint) AS shape ORDER BY t, id
+                 (SELECT id, service_id, pg_temp.run($5, $6 + (id %% 127)::integer) AS s FROM endpoint) AS shape
+            ORDER BY t, service_id, id
         $sql$, 'endpoint_' || level) USING since, latest, minutes, ('1 ' || level)::interval, bins, first;
 END
 $$;

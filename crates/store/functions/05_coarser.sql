@@ -44,7 +44,8 @@ $$;
 
 -- Adds rows to every level above minutes that still keeps their time, and to all levels of their services. Appends the rows
 -- of endpoints that grew long to what is given. One text for three tables; this is off the hot path, where planning it again
--- is cheap.
+-- is cheap. Rows that are not there yet are made first, service by service, so that those of a service lie together and a read of one
+-- finds them on a tenth of the pages; only those that are there are locked, and that by key.
 CREATE OR REPLACE FUNCTION add_coarser(
     p_deltas rollup_delta[],
     INOUT grown_levels text[], INOUT grown_endpoints bigint[], INOUT grown_starts bigint[], INOUT grown_sketches bytea[])
@@ -61,14 +62,25 @@ BEGIN
     FOREACH unit IN ARRAY ARRAY['hour', 'day', 'month'] LOOP
         SELECT at INTO floor_at FROM kept_floor WHERE level = unit;
         EXECUTE format($sql$
-            WITH written AS (
-                INSERT INTO %I AS t (endpoint, start, requests, status_1xx, status_2xx, status_3xx, status_4xx, status_5xx,
-                                     timed, duration_sum_us, duration_min_us, duration_max_us, sketch)
-                SELECT endpoint, date_trunc(%L, start, 'UTC'), sum(requests)::bigint, sum(status_1xx)::bigint,
-                       sum(status_2xx)::bigint, sum(status_3xx)::bigint, sum(status_4xx)::bigint, sum(status_5xx)::bigint,
-                       sum(timed)::bigint, least(sum(duration_sum_us), 9223372036854775807)::bigint,
-                       min(duration_min_us), max(duration_max_us), string_agg(sketch, '' ORDER BY start)
-                FROM unnest($1) WHERE start >= $2 GROUP BY 1, 2 ORDER BY 1, 2
+            WITH sums AS MATERIALIZED (
+                SELECT e.service_id, d.endpoint, date_trunc(%2$L, start, 'UTC') AS start, sum(requests)::bigint AS requests,
+                       sum(status_1xx)::bigint AS status_1xx, sum(status_2xx)::bigint AS status_2xx,
+                       sum(status_3xx)::bigint AS status_3xx, sum(status_4xx)::bigint AS status_4xx,
+                       sum(status_5xx)::bigint AS status_5xx, sum(timed)::bigint AS timed,
+                       least(sum(duration_sum_us), 9223372036854775807)::bigint AS duration_sum_us,
+                       min(duration_min_us) AS duration_min_us, max(duration_max_us) AS duration_max_us,
+                       string_agg(sketch, '' ORDER BY start) AS sketch
+                FROM unnest($1) AS d LEFT JOIN endpoint e ON e.id = d.endpoint WHERE start >= $2 GROUP BY 1, 2, 3),
+            made AS (
+                INSERT INTO %1$I AS t (%3$s) SELECT %3$s FROM sums AS s
+                WHERE NOT EXISTS (SELECT FROM %1$I k WHERE k.endpoint = s.endpoint AND k.start = s.start)
+                ORDER BY service_id, endpoint, start
+                ON CONFLICT (endpoint, start) DO NOTHING
+                RETURNING t.endpoint, t.start, t.sketch, t.compact_bytes),
+            written AS (
+                INSERT INTO %1$I AS t (%3$s) SELECT %3$s FROM sums AS s
+                WHERE NOT EXISTS (SELECT FROM made WHERE made.endpoint = s.endpoint AND made.start = s.start)
+                ORDER BY endpoint, start
                 ON CONFLICT (endpoint, start) DO UPDATE SET
                     requests = t.requests + excluded.requests,
                     status_1xx = t.status_1xx + excluded.status_1xx, status_2xx = t.status_2xx + excluded.status_2xx,
@@ -80,8 +92,10 @@ BEGIN
                     sketch = t.sketch || excluded.sketch
                 RETURNING t.endpoint, t.start, t.sketch, t.compact_bytes)
             SELECT array_agg(endpoint), array_agg(extract(epoch FROM start)::bigint), array_agg(sketch)
-            FROM written WHERE octet_length(sketch) > $3 + compact_bytes
-            $sql$, 'endpoint_' || unit, unit)
+            FROM (SELECT * FROM made UNION ALL SELECT * FROM written) AS rows
+            WHERE octet_length(sketch) > $3 + compact_bytes
+            $sql$, 'endpoint_' || unit, unit, 'endpoint, start, requests, status_1xx, status_2xx, status_3xx, status_4xx, '
+                   'status_5xx, timed, duration_sum_us, duration_min_us, duration_max_us, sketch')
         INTO endpoints, starts, sketches USING p_deltas, floor_at, longest;
         grown_levels := grown_levels || array_fill(unit, ARRAY[coalesce(cardinality(endpoints), 0)]);
         grown_endpoints := grown_endpoints || endpoints;

@@ -155,3 +155,27 @@ async fn a_week_old_backlog_loses_nothing() {
     assert_eq!(world.test.number("SELECT sum(requests) FROM endpoint_hour").await, 2);
     assert_eq!(world.test.number("SELECT sum(requests) FROM endpoint_month").await, 3);
 }
+
+/// Ids are hashes, so that rows in their order would lay those of a service on every page.
+#[tokio::test]
+async fn rows_of_a_service_lie_together() {
+    const SERVICES: i64 = 10;
+    let test = TestStore::new().await;
+    let names: Vec<_> = (0..SERVICES * 60).map(|i| (format!("service-{}", i % SERVICES), format!("/{i}"))).collect();
+    let event = |at_s| names.iter().map(move |(service, route)| (&**service, "GET", &**route, 200, at_s, Some(900)));
+    let mut log = TestLog::new(0);
+    for ago_s in [120, 60] {
+        test.count(&log.next(tally(&event(NOON - ago_s).collect::<Vec<_>>()))).await;
+        while test.roll_up().await.unwrap().more {}
+    }
+    let pages = "(h.ctid::text::point)[0]";
+    let all = test.number(&format!("SELECT count(DISTINCT {pages}) FROM endpoint_hour h")).await;
+    let of_services = format!(
+        "SELECT sum(pages)::bigint FROM (SELECT count(DISTINCT {pages}) AS pages FROM endpoint_hour h \
+         JOIN endpoint e ON e.id = h.endpoint GROUP BY e.service_id) AS services"
+    );
+    let of_services = test.number(&of_services).await;
+    assert!(all > SERVICES, "{all} pages");
+    assert!(of_services < all + SERVICES, "{of_services} pages of services, {all} in all: two share one at most");
+    assert_eq!(test.number("SELECT count(*) FROM endpoint_hour WHERE requests = 2").await, SERVICES * 60);
+}
