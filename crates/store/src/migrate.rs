@@ -11,8 +11,9 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// The stored functions, views and grants, in the order they need each other. Whoever changes one adds a migration (an
-/// empty one, if no table changes), so that an older program does not put the old text back.
+/// The stored functions, views and grants, in the order they need each other. Whoever changes what one takes or means adds a
+/// migration (an empty one, if no table changes), so that an older program does not put the old text back; it may put back one
+/// that did the same, only slower.
 const FUNCTIONS: [&str; 12] = [
     include_str!("../functions/01_arithmetic.sql"),
     include_str!("../functions/02_sketch.sql"),
