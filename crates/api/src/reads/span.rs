@@ -27,11 +27,28 @@ pub(crate) fn asked(parameters: &Parameters, now_ms: i64) -> Result<Window, Prob
 }
 
 /// The window that is asked for, from few rows. One that ends now, of a length (`from=-24h`), is whole units of one level: so
-/// that what a page asks again and again costs least. Any other is answered to its very bounds, as finely as is still kept.
+/// that what a page asks again and again costs least. Any other is answered to its very bounds, as finely as is still kept, or until now.
 pub(crate) fn pieces(parameters: &Parameters, asked: Window, floors: Floors, now_ms: i64) -> Pieces {
     let kept = |level| floors.of(level);
-    let pieces = if is_relative(parameters) { Pieces::whole(asked.level(kept), asked) } else { asked.pieces(kept) };
+    let pieces = if is_relative(parameters) {
+        Pieces::whole(asked.level(kept), asked)
+    } else {
+        reaching_now(asked, floors, now_ms).pieces(kept)
+    };
     until_now(pieces, asked, now_ms)
+}
+
+/// One that ends now, or later, goes on to the end of a unit: to the nearest it might end half an hour ago.
+fn reaching_now(asked: Window, floors: Floors, now_ms: i64) -> Window {
+    if asked.to_s < ceil_s(now_ms) {
+        return asked;
+    }
+    let reaching = |window: Window| {
+        let coarse = window.level(|level| floors.of(level));
+        Window { to_s: coarse.finer().unwrap_or(coarse).ceil(asked.to_s), ..asked }
+    };
+    // What is longer by that may be read from coarser units.
+    reaching(reaching(asked))
 }
 
 fn is_relative(parameters: &Parameters) -> bool {
@@ -134,6 +151,25 @@ mod tests {
         assert_eq!(ends(now_s - 86_400, now_s + 600), Level::Minute.ceil(now_s + 600));
         assert_eq!(ends(now_s - 90_000, now_s - 3_600), Level::Hour.floor(now_s));
         assert_eq!(ends(now_s + 3_600, now_s + 90_000), Level::Hour.ceil(now_s + 90_000));
+    }
+
+    #[test]
+    fn what_ends_now_leaves_nothing_out() {
+        let floors = Floors { from_s: [i64::MIN; 4] };
+        let day_s = 86_400;
+        // Seconds into a day, at which the nearest minute and hour are before now, and behind.
+        for into_s in [10, 1_330, 2_500, 45_000, 86_399] {
+            let now_s = 1_773_100_800 + into_s;
+            for back_s in [600, 7_000, 3 * day_s, 8 * day_s, 40 * day_s, 400 * day_s] {
+                let asked = Window { from_s: now_s - into_s - back_s, to_s: now_s };
+                let now_ms = now_s * 1_000;
+                let pieces =
+                    until_now(reaching_now(asked, floors, now_ms).pieces(|level| floors.of(level)), asked, now_ms);
+                assert_eq!(pieces.window().to_s, Level::Minute.ceil(now_s), "{into_s} {back_s}");
+                let before = Window { to_s: now_s - 1, ..asked };
+                assert_eq!(reaching_now(before, floors, now_ms), before);
+            }
+        }
     }
 
     #[test]
