@@ -18,8 +18,8 @@ const RUN_MIN: Duration = Duration::from_secs(1);
 pub(crate) struct Effort {
     /// Rounds that count.
     pub(crate) rounds: usize,
-    /// Rounds that may be thrown away, for each figure, and runs of each contender. Once these are used up everything counts,
-    /// and the table says so.
+    /// Rounds that may be thrown away, for each figure, and as many runs for each contender, all taken together. Once these are
+    /// used up everything counts, and the table says so.
     pub(crate) repeats_max: usize,
     /// Seconds of load in one run.
     pub(crate) seconds: u64,
@@ -33,7 +33,7 @@ pub(crate) type Sample = BTreeMap<&'static str, f64>;
 pub(crate) struct Measured {
     /// For each round, for each contender, its sample.
     rounds: Vec<Vec<Sample>>,
-    /// Cores that strangers took, for each round that counts: of its runs that are long enough the most.
+    /// Cores that strangers took, for each round that counts: of all its runs, or of a long one if that is more.
     strangers_cores: Vec<f64>,
     /// Rounds that were thrown away.
     rounds_thrown_away: usize,

@@ -17,13 +17,14 @@ const ENTRIES_PER_SECOND: u64 = 50_000;
 /// How long a run may take at most.
 const RUN_DEADLINE: Duration = Duration::from_secs(120);
 
-/// Entries a second that 64 clients append to a stream of an empty Redis, each waiting for its answer.
+/// Entries a second that 64 clients append to a stream of an empty Redis (everysec), each waiting for its answer.
 ///
 /// # Errors
 /// If Redis does not start, or redis-benchmark fails or says something else.
-pub(crate) async fn xadd(append_fsync: AppendFsync, seconds: u64) -> Result<Sample, Error> {
+pub(crate) async fn xadd(seconds: u64) -> Result<Sample, Error> {
     let dir = TestServers::shared().await?.fresh_dir("xadd")?;
-    let redis = Redis::start(&dir, RedisOptions { append_fsync, ..RedisOptions::default() }).await?;
+    let redis =
+        Redis::start(&dir, RedisOptions { append_fsync: AppendFsync::EverySec, ..RedisOptions::default() }).await?;
     let (port, clients, entries) =
         (redis.port().to_string(), CONNECTIONS.to_string(), (seconds * ENTRIES_PER_SECOND).to_string());
     let mut command = Command::new("redis-benchmark");

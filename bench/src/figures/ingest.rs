@@ -45,7 +45,7 @@ pub(super) async fn singles(effort: Effort) -> Result<Vec<Row>, Error> {
             1 => limits.run("/parse", &bodies, effort.seconds).await,
             2 => product(&everysec, &bodies, effort.seconds).await,
             3 => product(&always, &bodies, effort.seconds).await,
-            4 => xadd(AppendFsync::EverySec, effort.seconds).await,
+            4 => xadd(effort.seconds).await,
             5 => product(&one_shard, &bodies, effort.seconds).await,
             6 => wide_limits.run("/bare", &empty, effort.seconds).await,
             _ => product(&wide, &bodies, effort.seconds).await,

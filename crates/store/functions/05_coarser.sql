@@ -45,7 +45,7 @@ $$;
 -- Adds rows to every level above minutes that still keeps their time, and to all levels of their services. Appends the rows
 -- of endpoints that grew long to what is given. One text for three tables; this is off the hot path, where planning it again
 -- is cheap. Rows that are not there yet are made first, service by service, so that those of a service lie together and a read of one
--- finds them on a tenth of the pages; only those that are there are locked, and that by key.
+-- finds them on few pages; those that are there are locked by key.
 CREATE OR REPLACE FUNCTION add_coarser(
     p_deltas rollup_delta[],
     INOUT grown_levels text[], INOUT grown_endpoints bigint[], INOUT grown_starts bigint[], INOUT grown_sketches bytea[])

@@ -27,15 +27,18 @@ pub(crate) fn asked(parameters: &Parameters, now_ms: i64) -> Result<Window, Prob
 }
 
 /// The window that is asked for, from few rows. One that ends now, of a length (`from=-24h`), is whole units of one level: so
-/// that what a page asks again and again costs least. Any other is answered to its very bounds, as finely as is still kept, or until now.
+/// that what a page asks again and again costs least. Any other is answered to its bounds.
 pub(crate) fn pieces(parameters: &Parameters, asked: Window, floors: Floors, now_ms: i64) -> Pieces {
-    let kept = |level| floors.of(level);
-    let pieces = if is_relative(parameters) {
-        Pieces::whole(asked.level(kept), asked)
+    if is_relative(parameters) {
+        until_now(Pieces::whole(asked.level(|level| floors.of(level)), asked), asked, now_ms)
     } else {
-        reaching_now(asked, floors, now_ms).pieces(kept)
-    };
-    until_now(pieces, asked, now_ms)
+        to_its_bounds(asked, floors, now_ms)
+    }
+}
+
+/// The window to its very bounds, as finely as is still kept; until now, if it ends now or later.
+pub(crate) fn to_its_bounds(asked: Window, floors: Floors, now_ms: i64) -> Pieces {
+    until_now(reaching_now(asked, floors, now_ms).pieces(|level| floors.of(level)), asked, now_ms)
 }
 
 /// One that ends now, or later, goes on to the end of a unit: to the nearest it might end half an hour ago.
@@ -57,7 +60,7 @@ fn is_relative(parameters: &Parameters) -> bool {
 
 /// A unit that is still running ends with the minute: with this one, or that in which the window ends as it was asked for.
 /// Otherwise a rate would be spread over time that has not come yet.
-pub(crate) fn until_now(pieces: Pieces, asked: Window, now_ms: i64) -> Pieces {
+fn until_now(pieces: Pieces, asked: Window, now_ms: i64) -> Pieces {
     let now_s = ceil_s(now_ms);
     let unit_s = pieces.last_level().floor(pieces.window().to_s - 1);
     if (unit_s..pieces.window().to_s).contains(&now_s) {
@@ -163,8 +166,7 @@ mod tests {
             for back_s in [600, 7_000, 3 * day_s, 8 * day_s, 40 * day_s, 400 * day_s] {
                 let asked = Window { from_s: now_s - into_s - back_s, to_s: now_s };
                 let now_ms = now_s * 1_000;
-                let pieces =
-                    until_now(reaching_now(asked, floors, now_ms).pieces(|level| floors.of(level)), asked, now_ms);
+                let pieces = to_its_bounds(asked, floors, now_ms);
                 assert_eq!(pieces.window().to_s, Level::Minute.ceil(now_s), "{into_s} {back_s}");
                 let before = Window { to_s: now_s - 1, ..asked };
                 assert_eq!(reaching_now(before, floors, now_ms), before);

@@ -86,8 +86,7 @@ impl Report {
         // Before the data: what it promises is in them.
         let counted_through_ms = front.counted_through.ms(front).await?;
         let floors = store.floors().await.map_err(unavailable)?;
-        let pieces = question.window.pieces(|level| floors.of(level));
-        let pieces = span::until_now(pieces, question.window, made_ms);
+        let pieces = span::to_its_bounds(question.window, floors, made_ms);
         let window = pieces.window();
         let first_s = store.span().await.map_err(unavailable)?.map(|span| span.0);
         let compared = Compared::with(window, floors, first_s);
