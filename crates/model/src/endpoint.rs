@@ -4,28 +4,58 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The three texts that name an endpoint; all were checked at the edge.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The three texts that name an endpoint. All were checked at the edge, so that none has a NUL in it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointName {
-    /// Name of the service.
-    pub service: Box<str>,
-    /// RFC 9110 method token.
-    pub method: Box<str>,
-    /// Route template.
-    pub route: Box<str>,
+    /// `service NUL method NUL route`: one allocation in place of three, what the id is a hash of, and in the order of its parts.
+    text: Box<str>,
+    service_end: usize,
+    method_end: usize,
 }
 
 impl EndpointName {
     /// Owns the three texts.
     #[must_use]
     pub fn new(service: &str, method: &str, route: &str) -> Self {
-        Self { service: service.into(), method: method.into(), route: route.into() }
+        let text = [service, "\0", method, "\0", route].concat().into();
+        let service_end = service.len();
+        Self { text, service_end, method_end: service_end + 1 + method.len() }
+    }
+
+    /// Name of the service.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.text[..self.service_end]
+    }
+
+    /// RFC 9110 method token.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.text[self.service_end + 1..self.method_end]
+    }
+
+    /// Route template.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        &self.text[self.method_end + 1..]
+    }
+
+    /// Whether it is made of these texts.
+    #[must_use]
+    pub fn is(&self, service: &str, method: &str, route: &str) -> bool {
+        self.route() == route && self.service() == service && self.method() == method
     }
 
     /// The id that follows from the name; see [`EndpointId`].
     #[must_use]
     pub fn id(&self) -> EndpointId {
-        EndpointId::of(&self.service, &self.method, &self.route)
+        EndpointId::of(&self.text)
+    }
+}
+
+impl fmt::Debug for EndpointName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.service(), self.method(), self.route())
     }
 }
 
@@ -36,17 +66,8 @@ impl EndpointName {
 pub struct EndpointId(i64);
 
 impl EndpointId {
-    /// Computes the id of an endpoint.
-    #[must_use]
-    pub fn of(service: &str, method: &str, route: &str) -> Self {
-        let mut hash = Sha256::new();
-        for (i, part) in [service, method, route].into_iter().enumerate() {
-            if i > 0 {
-                hash.update([0]);
-            }
-            hash.update(part);
-        }
-        let digest = hash.finalize();
+    fn of(name: &str) -> Self {
+        let digest = Sha256::digest(name);
         let mut top = [0; 8];
         top.copy_from_slice(&digest[..8]);
         Self(i64::from_be_bytes(top).cast_unsigned().wrapping_shr(1).cast_signed())
@@ -78,11 +99,22 @@ mod tests {
     #[test]
     fn id_is_fixed_for_ever() {
         // python3: int.from_bytes(hashlib.sha256(b"web\0GET\0/").digest()[:8], "big") >> 1
-        assert_eq!(EndpointId::of("web", "GET", "/").raw(), 4172787017804934708);
+        assert_eq!(EndpointName::new("web", "GET", "/").id().raw(), 4172787017804934708);
     }
 
     #[test]
     fn parts_do_not_run_together() {
-        assert_ne!(EndpointId::of("a", "b", "/c"), EndpointId::of("ab", "", "/c"));
+        let (one, other) = (EndpointName::new("a", "b", "/c"), EndpointName::new("ab", "", "/c"));
+        assert_ne!(one, other);
+        assert_ne!(one.id(), other.id());
+        assert_eq!((other.service(), other.method(), other.route()), ("ab", "", "/c"));
+        assert!(one.is("a", "b", "/c") && !one.is("ab", "", "/c") && !one.is("a", "b", "/"));
+    }
+
+    #[test]
+    fn names_are_in_the_order_of_their_parts() {
+        let parts = [("a", "Z", "/z"), ("a", "ZZ", "/"), ("a!", "A", "/"), ("ab", "A", "/"), ("b", "", "")];
+        assert!(parts.is_sorted());
+        assert!(parts.map(|(service, method, route)| EndpointName::new(service, method, route)).is_sorted());
     }
 }

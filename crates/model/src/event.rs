@@ -82,7 +82,7 @@ impl EventBlock {
     /// The index of an endpoint in this block, if it is there. Its texts were then parsed before.
     #[must_use]
     pub fn find(&self, service: &str, method: &str, route: &str) -> Option<u32> {
-        let same = |e: &EndpointName| &*e.route == route && &*e.service == service && &*e.method == method;
+        let same = |name: &EndpointName| name.is(service, method, route);
         if self.endpoints.len() <= LOOKED_THROUGH_MAX {
             return self.endpoints.iter().position(same).map(place);
         }
@@ -91,10 +91,11 @@ impl EventBlock {
 
     /// The index of an endpoint in this block, added if it is new.
     pub fn intern(&mut self, service: &str, method: &str, route: &str) -> u32 {
-        if let Some(i) = self.find(service, method, route) {
-            return i;
-        }
-        self.endpoints.push(EndpointName::new(service, method, route));
+        self.find(service, method, route).unwrap_or_else(|| self.add(EndpointName::new(service, method, route)))
+    }
+
+    fn add(&mut self, name: EndpointName) -> u32 {
+        self.endpoints.push(name);
         let endpoints = self.endpoints.len();
         if endpoints > LOOKED_THROUGH_MAX {
             // The first time all that were looked through till now, then the new one.
@@ -111,7 +112,9 @@ impl EventBlock {
 
     /// Appends all events of `other`, in order.
     pub fn merge(&mut self, other: &Self) {
-        let places: Vec<u32> = other.endpoints.iter().map(|e| self.intern(&e.service, &e.method, &e.route)).collect();
+        let mut intern =
+            |e: &EndpointName| self.find(e.service(), e.method(), e.route()).unwrap_or_else(|| self.add(e.clone()));
+        let places: Vec<u32> = other.endpoints.iter().map(&mut intern).collect();
         self.rows.extend(other.rows.iter().map(|r| EventRow { endpoint: places[r.endpoint as usize], ..*r }));
     }
 
@@ -145,7 +148,7 @@ fn place(i: usize) -> u32 {
 }
 
 fn hash_of_name(name: &EndpointName) -> u64 {
-    hash_of(&name.service, &name.method, &name.route)
+    hash_of(name.service(), name.method(), name.route())
 }
 
 fn hash_of(service: &str, method: &str, route: &str) -> u64 {

@@ -20,7 +20,7 @@ pub struct RawEndpoint<'a> {
 
 impl<'a> RawEndpoint<'a> {
     pub(crate) fn of(name: &'a EndpointName) -> Self {
-        Self { route: name.route.as_bytes(), service: name.service.as_bytes(), method: name.method.as_bytes() }
+        Self { route: name.route().as_bytes(), service: name.service().as_bytes(), method: name.method().as_bytes() }
     }
 
     /// The endpoint's name, if its texts are valid.
@@ -69,7 +69,7 @@ impl<'a> RawBlock<'a> {
     fn parse(&self) -> Result<EventBlock, FieldError> {
         let mut block = EventBlock::new();
         let names = self.endpoints.iter().map(RawEndpoint::parse).collect::<Result<Vec<_>, _>>()?;
-        let places: Vec<u32> = names.iter().map(|e| block.intern(&e.service, &e.method, &e.route)).collect();
+        let places: Vec<u32> = names.iter().map(|e| block.intern(e.service(), e.method(), e.route())).collect();
         for row in self.rows {
             // The place is one that the block gave out.
             let _ = block.push_row(EventRow { endpoint: places[row.endpoint as usize], ..*row });

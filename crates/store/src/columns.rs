@@ -89,9 +89,9 @@ impl<'a> Columns<'a> {
     fn push_endpoints(&mut self, tally: &'a Tally) {
         let endpoints = &tally.endpoints;
         self.push_each(endpoints, |(id, _)| id.raw());
-        self.push_each(endpoints, |(_, name)| &*name.service);
-        self.push_each(endpoints, |(_, name)| &*name.method);
-        self.push_each(endpoints, |(_, name)| &*name.route);
+        self.push_each(endpoints, |(_, name)| name.service());
+        self.push_each(endpoints, |(_, name)| name.method());
+        self.push_each(endpoints, |(_, name)| name.route());
     }
 
     fn push_minutes(&mut self, minutes: &'a [EndpointMinute]) {

@@ -42,7 +42,7 @@ async fn concurrent_singles_share_entries_and_each_is_answered() {
             Payload::Events(block) => block
                 .rows()
                 .iter()
-                .map(|row| block.endpoints()[row.endpoint as usize].route.clone())
+                .map(|row| block.endpoints()[row.endpoint as usize].route().to_owned())
                 .collect::<Vec<_>>(),
             Payload::Votes(_) => panic!("votes"),
         })

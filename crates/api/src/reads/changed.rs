@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tally_model::{EndpointId, EndpointName};
+use tally_model::EndpointId;
 use tally_store::{EndpointFigures, Figures};
 
 use crate::reads::figures::{Short, rounded};
@@ -70,7 +70,8 @@ impl Worse<'_> {
 
     /// With its peak among the steps of the window.
     pub(crate) fn shown(&self, steps: &[Bucket]) -> Changed {
-        let EndpointName { service, method, route } = self.row.name.clone();
+        let name = &self.row.name;
+        let [service, method, route] = [name.service(), name.method(), name.route()].map(Box::from);
         let peak = peak(steps);
         let ratio = |figures: &Figures| ratio(figures).map(|ratio| rounded(ratio, DIGITS));
         Changed {
@@ -118,6 +119,8 @@ pub(crate) fn peak(steps: &[Bucket]) -> Option<Bucket> {
 
 #[cfg(test)]
 mod tests {
+    use tally_model::EndpointName;
+
     use super::*;
 
     fn row(route: &str, requests: u64, errors: u64) -> EndpointFigures {

@@ -1,7 +1,6 @@
 //! Series and tables as columns: each name once, however many rows there are.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 
 use serde::Serialize;
 use tally_model::{EndpointId, EndpointName};
@@ -85,9 +84,9 @@ impl Rows {
         let (mut services, mut methods) = (HashMap::new(), HashMap::new());
         for (id, name, figures) in found {
             rows.id.push(id.to_string());
-            rows.service.push(place(&mut services, &mut rows.services, &name.service));
-            rows.method.push(place(&mut methods, &mut rows.methods, &name.method));
-            rows.route.push(name.route.clone());
+            rows.service.push(place(&mut services, &mut rows.services, name.service()));
+            rows.method.push(place(&mut methods, &mut rows.methods, name.method()));
+            rows.route.push(name.route().into());
             rows.counts.push(figures);
             rows.quantiles.push(figures);
             if let Some((columns, before)) = rows.before.as_mut().zip(before) {
@@ -127,9 +126,9 @@ impl Before {
 }
 
 /// The place of a name in a list, which grows by it the first time.
-fn place<'a, T: Clone + Eq + Hash>(places: &mut HashMap<&'a T, usize>, names: &mut Vec<T>, name: &'a T) -> usize {
+fn place<'a>(places: &mut HashMap<&'a str, usize>, names: &mut Vec<Box<str>>, name: &'a str) -> usize {
     *places.entry(name).or_insert_with(|| {
-        names.push(name.clone());
+        names.push(name.into());
         names.len() - 1
     })
 }

@@ -118,7 +118,7 @@ fn services_of(letter: &SetAside) -> Vec<String> {
         return event["service"].as_str().map(str::to_owned).into_iter().collect();
     }
     match decode_unlabelled(&letter.payload) {
-        Ok(Payload::Events(block)) => block.endpoints().iter().map(|name| name.service.to_string()).collect(),
+        Ok(Payload::Events(block)) => block.endpoints().iter().map(|name| name.service().to_string()).collect(),
         Ok(Payload::Votes(_)) | Err(_) => Vec::new(),
     }
 }

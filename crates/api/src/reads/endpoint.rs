@@ -74,7 +74,7 @@ pub(crate) async fn get(
     let before_buckets = before_points.as_deref().map(buckets);
     Ok(HttpResponse::Ok().json(Answer {
         head: question.head(),
-        named: Named::of(id, name),
+        named: Named::of(id, &name),
         step_seconds: drawn.step_s,
         first_request_at,
         last_request_at,

@@ -90,9 +90,9 @@ pub(crate) async fn get(front: web::Data<Front>, request: HttpRequest) -> Result
     };
     let endpoints = page.iter().map(|row| Endpoint {
         id: row.id.to_string(),
-        service: &row.name.service,
-        method: &row.name.method,
-        route: &row.name.route,
+        service: row.name.service(),
+        method: row.name.method(),
+        route: row.name.route(),
         shown: &row.shown,
         before: before_of(row.id),
     });
@@ -182,7 +182,7 @@ mod tests {
                 let Some(next) = next else { break };
                 table.after = Some(Cursor::decode(&next.encode()).unwrap());
             }
-            let routes = |rows: &[Row]| rows.iter().map(|row| row.name.route.clone()).collect::<Vec<_>>();
+            let routes = |rows: &[Row]| rows.iter().map(|row| row.name.route().to_owned()).collect::<Vec<_>>();
             assert_eq!(routes(&paged), routes(&whole));
             assert_eq!(paged.len(), 50);
         }

@@ -123,9 +123,9 @@ pub(crate) async fn folded(front: web::Data<Front>, request: HttpRequest) -> Res
     let counted_through = front.counted_through.ms(&front).await?.map(rfc3339_ms);
     let found = front.store()?.folded(limit).await.map_err(unavailable)?;
     let folded = found.into_iter().map(|route| FoldedRoute {
-        service: route.name.service.into(),
-        method: route.name.method.into(),
-        route: route.name.route.into(),
+        service: route.name.service().into(),
+        method: route.name.method().into(),
+        route: route.name.route().into(),
         requests: route.requests,
         last: rfc3339_s(route.last_s),
     });

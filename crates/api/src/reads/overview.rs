@@ -128,7 +128,7 @@ async fn total(store: &Store, question: &Question, cut: Cut) -> Result<Total, Pr
 fn services(rows: &[EndpointFigures]) -> Vec<Service> {
     let mut sums: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
     for row in rows {
-        let sum = sums.entry(&row.name.service).or_default();
+        let sum = sums.entry(row.name.service()).or_default();
         *sum = (sum.0 + 1, sum.1.saturating_add(row.figures.requests));
     }
     let shown =

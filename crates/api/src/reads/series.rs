@@ -91,7 +91,7 @@ async fn series(front: &Front, parameters: &Parameters, whose: Whose) -> Result<
     };
     let store = front.store()?;
     let named = match &whose {
-        Whose::Endpoint(id) => Some(Named::of(*id, named(store, *id).await?)),
+        Whose::Endpoint(id) => Some(Named::of(*id, &named(store, *id).await?)),
         Whose::Service(_) | Whose::Everything => None,
     };
     let points = whose.points(store, cut, question.now_s).await?;
@@ -129,8 +129,8 @@ impl Whose {
 }
 
 impl Named {
-    pub(crate) fn of(id: EndpointId, name: EndpointName) -> Self {
-        let EndpointName { service, method, route } = name;
+    pub(crate) fn of(id: EndpointId, name: &EndpointName) -> Self {
+        let [service, method, route] = [name.service(), name.method(), name.route()].map(Box::from);
         Self { id: id.to_string(), service, method, route }
     }
 }

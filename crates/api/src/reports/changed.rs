@@ -97,10 +97,10 @@ mod tests {
             row("/new", measured(500, 100, 10), None),
         ];
         let found = most(&rows, true);
-        let found: Vec<_> = found.iter().map(|one| (one.name.route.as_ref(), one.more_errors)).collect();
+        let found: Vec<_> = found.iter().map(|one| (one.name.route(), one.more_errors)).collect();
         assert_eq!(found, [("/new", 100), ("/failing-more", 88), ("/failing", 29)]);
         let found = most(&rows[..2], true);
-        assert_eq!((found.len(), found[0].name.route.as_ref(), found[0].more_errors), (1, "/slow", 0));
+        assert_eq!((found.len(), found[0].name.route(), found[0].more_errors), (1, "/slow", 0));
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
             row("/b", measured(100, 3, 10), None),
             row("/c", measured(9, 0, 1), None),
         ];
-        let found: Vec<_> = most(&rows, false).iter().map(|one| one.name.route.to_string()).collect();
+        let found: Vec<_> = most(&rows, false).iter().map(|one| one.name.route().to_string()).collect();
         assert_eq!(found, ["/b", "/a"]);
     }
 }

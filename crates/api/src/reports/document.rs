@@ -59,9 +59,9 @@ fn measured(measured: &Measured) -> Value {
 fn endpoint(row: &Row) -> Value {
     let mut value = measured(&row.now);
     value["id"] = json!(row.id.to_string());
-    value["service"] = json!(row.name.service);
-    value["method"] = json!(row.name.method);
-    value["route"] = json!(row.name.route);
+    value["service"] = json!(row.name.service());
+    value["method"] = json!(row.name.method());
+    value["route"] = json!(row.name.route());
     value["before"] = row.before.as_ref().map_or(Value::Null, measured);
     value
 }
@@ -70,9 +70,9 @@ fn changed(one: &Changed) -> Value {
     let before = one.before.as_ref().map(|before| &before.shown);
     json!({
         "id": one.id.to_string(),
-        "service": one.name.service,
-        "method": one.name.method,
-        "route": one.name.route,
+        "service": one.name.service(),
+        "method": one.name.method(),
+        "route": one.name.route(),
         "more_errors": one.more_errors,
         "error_ratio": one.now.shown.error_ratio,
         "before_error_ratio": before.map(|before| before.error_ratio),

@@ -234,9 +234,9 @@ fn pointed(one: &Changed, span_s: i64) -> Pointed {
     let more = if failing { [Some(ratio), peak, Some(p99)] } else { [Some(ratio), None, None] };
     Pointed {
         id: one.id.to_string(),
-        service: one.name.service.to_string(),
-        method: one.name.method.to_string(),
-        route: one.name.route.to_string(),
+        service: one.name.service().to_string(),
+        method: one.name.method().to_string(),
+        route: one.name.route().to_string(),
         what,
         more: more.into_iter().flatten().collect::<Vec<_>>().join(" · "),
         bad: true,
@@ -264,9 +264,9 @@ fn line(row: &Row, compared: bool) -> Line {
     let ratio_before = before.map_or(0.0, |before| before.error_ratio);
     Line {
         id: row.id.to_string(),
-        service: row.name.service.to_string(),
-        method: row.name.method.to_string(),
-        route: row.name.route.to_string(),
+        service: row.name.service().to_string(),
+        method: row.name.method().to_string(),
+        route: row.name.route().to_string(),
         requests: count(now.requests),
         change: count_change(now.requests, requests),
         ratio: share(now.errors, now.requests),

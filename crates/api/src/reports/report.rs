@@ -214,13 +214,14 @@ pub(crate) fn rows(found: &[EndpointFigures], earlier: Option<&[EndpointFigures]
         before: earlier.get(&endpoint.id).map(|figures| Measured::of(figures, seconds)),
     };
     let mut rows: Vec<Row> = found.iter().map(row).collect();
-    rows.sort_by(|a, b| {
-        let by_name = |row: &Row| (row.name.service.clone(), row.name.route.clone(), row.name.method.clone());
-        b.now.shown.requests.cmp(&a.now.shown.requests).then_with(|| by_name(a).cmp(&by_name(b)))
-    });
+    rows.sort_by(|a, b| b.now.shown.requests.cmp(&a.now.shown.requests).then_with(|| by_name(a).cmp(&by_name(b))));
     rows
 }
 
+fn by_name(row: &Row) -> (&str, &str, &str) {
+    (row.name.service(), row.name.route(), row.name.method())
+}
+
 fn services(rows: &[Row]) -> usize {
-    rows.iter().map(|row| &row.name.service).collect::<std::collections::HashSet<_>>().len()
+    rows.iter().map(|row| row.name.service()).collect::<std::collections::HashSet<_>>().len()
 }

@@ -48,7 +48,7 @@ fn cells(row: &Row, compared: bool) -> Vec<String> {
     let number = |value: Option<f64>| value.map(decimal).unwrap_or_default();
     let Measured { shown, status } = &row.now;
     let ms = &shown.duration_ms;
-    let mut cells = vec![cell(&row.name.service), cell(&row.name.method), cell(&row.name.route), row.id.to_string()];
+    let mut cells = vec![cell(row.name.service()), cell(row.name.method()), cell(row.name.route()), row.id.to_string()];
     cells.push(shown.requests.to_string());
     cells.push(decimal(shown.rate_per_second));
     cells.extend(status.map(|count| count.to_string()));

@@ -146,7 +146,7 @@ mod tests {
                 "timed":1,"duration_sum_us":10,"duration_min_us":10,"duration_max_us":10,"sketch":"{hex}"}}"#
         );
         let Some(Figures::Minute(name, minute)) = Figures::of(&letter(None, 2, late.as_bytes())) else { panic!() };
-        assert_eq!((&*name.service, minute.start_s, minute.requests), ("s", 1_773_144_000, 2));
+        assert_eq!((name.service(), minute.start_s, minute.requests), ("s", 1_773_144_000, 2));
         let payload = Payload::Votes(vec![Vote {
             poll: "p".into(),
             option: "o".into(),

@@ -112,7 +112,7 @@ fn pick(payload: &Payload, is_wanted: impl Fn(usize) -> bool) -> Payload {
             let mut picked = EventBlock::new();
             for (_, row) in block.rows().iter().enumerate().filter(|(index, _)| is_wanted(*index)) {
                 let name = &block.endpoints()[row.endpoint as usize];
-                picked.push(&name.service, &name.method, &name.route, (row.status, row.time_ms, row.duration_us));
+                picked.push(name.service(), name.method(), name.route(), (row.status, row.time_ms, row.duration_us));
             }
             Payload::Events(picked)
         }
@@ -128,7 +128,7 @@ fn letter(batch: &Batch, payload: &Payload, index: u32) -> DeadLetter {
         Payload::Events(block) => {
             let row = &block.rows()[index as usize];
             let name = &block.endpoints()[row.endpoint as usize];
-            json!({"service": name.service, "method": name.method, "route": name.route, "status": row.status,
+            json!({"service": name.service(), "method": name.method(), "route": name.route(), "status": row.status,
                 "time_ms": row.time_ms, "duration_us": row.duration_us})
         }
         Payload::Votes(votes) => {

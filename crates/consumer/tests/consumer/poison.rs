@@ -6,7 +6,7 @@ use crate::stage::Stage;
 
 /// Makes the database refuse every row of an endpoint (SQLSTATE 23514).
 async fn refuse(stage: &Stage, route: &str) {
-    let id = tally_model::EndpointId::of("shop", "GET", route).raw();
+    let id = tally_model::EndpointName::new("shop", "GET", route).id().raw();
     stage.psql(&format!("alter table endpoint_minute add constraint refused check (endpoint <> {id})")).await;
 }
 

@@ -27,7 +27,7 @@ async fn counted(test: &TestStore) -> Vec<EndpointFigures> {
 }
 
 fn requests_of(rows: &[EndpointFigures], service: &str, route: &str) -> u64 {
-    let sought = |row: &&EndpointFigures| &*row.name.service == service && &*row.name.route == route;
+    let sought = |row: &&EndpointFigures| row.name.service() == service && row.name.route() == route;
     rows.iter().find(sought).map_or(0, |row| row.figures.requests)
 }
 
@@ -40,16 +40,16 @@ async fn endpoints_over_the_limit_count_under_other() {
     test.count(&log.next(routes("web", 0..10))).await;
     test.count(&log.next(routes("db", 0..2))).await;
     let rows = counted(&test).await;
-    assert_eq!(rows.iter().filter(|row| &*row.name.service == "web").count(), 5);
+    assert_eq!(rows.iter().filter(|row| row.name.service() == "web").count(), 5);
     assert!((0..3).all(|i| requests_of(&rows, "web", &format!("/{i}")) == 3));
-    let other = rows.iter().find(|row| &*row.name.route == "<other>").unwrap();
+    let other = rows.iter().find(|row| row.name.route() == "<other>").unwrap();
     assert_eq!((other.id, other.name.clone()), (other.name.id(), EndpointName::new("web", "<other>", "<other>")));
     assert_eq!((other.figures.requests, other.figures.sketch.count()), (12, 12));
     assert_eq!(test.number("SELECT sum(requests) FROM endpoint_minute").await, 25);
     assert_eq!(test.number("SELECT endpoints FROM service WHERE name = 'web'").await, 4);
     let folded = test.folded(100).await.unwrap();
     assert_eq!(folded.len(), 3, "a bounded sample");
-    assert!(folded.iter().all(|f| f.requests == 2 && &*f.name.service == "web" && f.last_s == NOON - 60), "{folded:?}");
+    assert!(folded.iter().all(|f| f.requests == 2 && f.name.service() == "web" && f.last_s == NOON - 60), "{folded:?}");
 }
 
 #[tokio::test]
@@ -142,6 +142,6 @@ async fn long_routes_are_no_obstacle() {
     let long = format!("/{}", "ß".repeat(2_047));
     test.count(&TestLog::new(0).next(tally(&[("web", "GET", &long, 200, NOON - 60, None)]))).await;
     let id = EndpointName::new("web", "GET", &long).id();
-    assert_eq!(&*test.endpoint(id).await.unwrap().unwrap().route, long);
+    assert_eq!(test.endpoint(id).await.unwrap().unwrap().route(), long);
     assert_eq!(test.number("SELECT endpoint_id(service, method, route) FROM endpoint").await, id.raw());
 }

@@ -148,7 +148,7 @@ async fn what_late_events_add_to_services_is_found() {
 #[tokio::test]
 async fn damaged_bytes_are_named() {
     let test = TestStore::new().await;
-    let endpoint = tally_model::EndpointId::of("web", "GET", "/");
+    let endpoint = tally_model::EndpointName::new("web", "GET", "/").id();
     let grown = GrownSketch { level: Level::Hour, whose: Whose::Endpoint(endpoint), start_s: NOON, sketch: vec![5, 1] };
     let error = test.compact(&[grown]).await.unwrap_err();
     assert!(error.to_string().starts_with(&format!("hour row of endpoint {endpoint}: damaged sketch")), "{error}");

@@ -133,7 +133,7 @@ pub(crate) async fn assert_levels(test: &TestStore, plain: &PlainFold) {
         let mut services = ServiceRows::new();
         for (key, figures) in expected {
             assert_eq!(found.get(&key), Some(&figures), "{level:?} {key:?}");
-            services.entry((key.0.service.into(), key.1)).or_default().add(&figures);
+            services.entry((key.0.service().into(), key.1)).or_default().add(&figures);
         }
         assert_eq!(stored_services(test, level, from_s).await, services, "services by {level:?}");
     }
@@ -158,7 +158,7 @@ pub(crate) async fn assert_window(test: &TestStore, plain: &PlainFold, asked: Wi
     let (mut everything, mut services) = (Figures::default(), BTreeMap::<String, Figures>::new());
     for (name, figures) in &expected {
         everything.add(figures);
-        services.entry(name.service.to_string()).or_default().add(figures);
+        services.entry(name.service().to_string()).or_default().add(figures);
     }
     assert_eq!(test.summary(&pieces).await.unwrap(), everything, "{pieces:?}");
     assert_eq!(test.services(&pieces).await.unwrap(), services.into_iter().collect::<Vec<_>>(), "{pieces:?}");

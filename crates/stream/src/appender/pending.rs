@@ -135,7 +135,8 @@ fn packed_bytes_max(payload: &Payload) -> usize {
     FRAME
         + match payload {
             Payload::Events(block) => {
-                let names = |e: &tally_model::EndpointName| e.service.len() + e.method.len() + e.route.len() + ENDPOINT;
+                let names =
+                    |e: &tally_model::EndpointName| e.service().len() + e.method().len() + e.route().len() + ENDPOINT;
                 block.endpoints().iter().map(names).sum::<usize>() + block.len() * ROW
             }
             Payload::Votes(votes) => {

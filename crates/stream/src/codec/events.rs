@@ -94,8 +94,8 @@ fn distinct<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Distinct<'a> {
 }
 
 fn pack_endpoints(body: &mut Vec<u8>, block: &EventBlock) {
-    let services = distinct(block.endpoints().iter().map(|endpoint| &*endpoint.service));
-    let methods = distinct(block.endpoints().iter().map(|endpoint| &*endpoint.method));
+    let services = distinct(block.endpoints().iter().map(|endpoint| endpoint.service()));
+    let methods = distinct(block.endpoints().iter().map(|endpoint| endpoint.method()));
     for names in [&services, &methods] {
         varint::push(body, names.order.len() as u64);
         names.order.iter().for_each(|name| push_text(body, name));
@@ -104,7 +104,7 @@ fn pack_endpoints(body: &mut Vec<u8>, block: &EventBlock) {
     for ((endpoint, service), method) in block.endpoints().iter().zip(&services.indexes).zip(&methods.indexes) {
         varint::push(body, *service);
         varint::push(body, *method);
-        push_text(body, &endpoint.route);
+        push_text(body, endpoint.route());
     }
 }
 

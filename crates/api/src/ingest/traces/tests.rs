@@ -106,7 +106,7 @@ fn verdict(attributes: &Value) -> Result<(String, u16), &'static str> {
     let (judged, _) = judged(&export("shop", &[server(attributes)]));
     match judged.rejections.shown().first() {
         Some(rejection) => Err(rejection.field.unwrap_or_default()),
-        None => Ok((judged.accepted.endpoints()[0].route.to_string(), judged.accepted.rows()[0].status)),
+        None => Ok((judged.accepted.endpoints()[0].route().to_string(), judged.accepted.rows()[0].status)),
     }
 }
 
@@ -114,7 +114,7 @@ fn verdict(attributes: &Value) -> Result<(String, u16), &'static str> {
 fn a_server_span_is_an_event() {
     let (judged, _) = judged(&export("shop", &[server(&json!({}))]));
     let (endpoint, row) = (&judged.accepted.endpoints()[0], judged.accepted.rows()[0]);
-    assert_eq!((&*endpoint.service, &*endpoint.method, &*endpoint.route), ("shop", "GET", "/a"));
+    assert_eq!((endpoint.service(), endpoint.method(), endpoint.route()), ("shop", "GET", "/a"));
     assert_eq!((row.status, row.time_ms, row.duration_us), (200, 1_773_145_290_000, Some(12_346)));
 }
 
@@ -130,7 +130,7 @@ fn exports_as_sdks_send_them() {
         assert!(judged.accepted.rows().iter().all(|row| row.duration_us.is_some()));
         let name = |endpoint: u32| {
             let e = &judged.accepted.endpoints()[endpoint as usize];
-            format!("{} {} {}", e.service, e.method, e.route)
+            format!("{} {} {}", e.service(), e.method(), e.route())
         };
         let rows = judged.accepted.rows().iter().map(|row| format!("{} {}", name(row.endpoint), row.status));
         (rows.collect::<Vec<_>>(), passed_over)
@@ -234,11 +234,11 @@ fn times_that_make_no_duration_and_no_time() {
 #[test]
 fn a_resource_without_a_name() {
     let mut nameless = export("", &[server(&json!({}))]);
-    assert_eq!(&*judged(&nameless).0.accepted.endpoints()[0].service, "unknown_service");
+    assert_eq!(judged(&nameless).0.accepted.endpoints()[0].service(), "unknown_service");
     nameless["resourceSpans"][0]["resource"] = json!({"attributes": []});
-    assert_eq!(&*judged(&nameless).0.accepted.endpoints()[0].service, "unknown_service");
+    assert_eq!(judged(&nameless).0.accepted.endpoints()[0].service(), "unknown_service");
     assert_eq!(
-        &*judged(&export("unknown_service:node", &[server(&json!({}))])).0.accepted.endpoints()[0].service,
+        judged(&export("unknown_service:node", &[server(&json!({}))])).0.accepted.endpoints()[0].service(),
         "unknown_service:node"
     );
 }
@@ -262,7 +262,7 @@ fn json_as_others_write_it() {
         (spans.judged.accepted.rows()[0].status, spans.judged.accepted.rows()[0].duration_us),
         (201, Some(1_000_000))
     );
-    assert_eq!(&*spans.judged.accepted.endpoints()[0].service, "shop");
+    assert_eq!(spans.judged.accepted.endpoints()[0].service(), "shop");
     for bad in [r#""\ud800""#, "7", r#"{"kind":2,"attributes":7}"#, r#"{"kind":2,"kind":2}"#] {
         let spans = read(text(&format!("{good},{bad},{good}")).as_bytes(), Encoded::Json, RULES).unwrap();
         assert_eq!((spans.judged.accepted.len(), spans.judged.rejections.count()), (2, 1), "{bad} costs only itself");
