@@ -8,10 +8,11 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpResponse, web};
 use pin_project_lite::pin_project;
 
-use crate::metrics::Measured;
+use crate::front::Front;
+use crate::metrics::{Measured, Route, problem_of};
 
 /// On every answer: what it is said to be, it is.
 static NO_GUESSING: (HeaderName, HeaderValue) = (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -60,7 +61,8 @@ where
     forward_ready!(within);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let measured = Measured::begin(&request);
+        let front = request.app_data::<web::Data<Front>>();
+        let measured = front.map(|front| Measured::begin(front.clone(), request.method()));
         Answer { measured, answer: self.within.call(request) }
     }
 }
@@ -86,13 +88,15 @@ where
         let mut answer = ready!(this.answer.poll(context))?;
         secure(answer.response_mut());
         if let Some(measured) = this.measured.take() {
-            measured.end(&answer);
+            let route = answer.request().app_data::<Route>();
+            measured.end(route, answer.status(), answer.response().error().and_then(problem_of));
         }
         Poll::Ready(Ok(answer))
     }
 }
 
-fn secure(answer: &mut HttpResponse<impl MessageBody>) {
+/// Says what browsers may do with an answer, where it does not say so itself.
+pub(crate) fn secure(answer: &mut HttpResponse<impl MessageBody>) {
     let shown: &[_] = if answer.status() == StatusCode::ACCEPTED { &[] } else { &NO_KEEPING };
     let headers = answer.headers_mut();
     for (name, value) in std::iter::once(&NO_GUESSING).chain(shown) {

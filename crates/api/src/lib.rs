@@ -1,8 +1,9 @@
 //! The front door of Tally: ingest, reads, health, metrics.
 //!
 //! Knows no Redis command and no SQL word, and writes no aggregate. Read the modules in this order: [`config`] is what can
-//! be set; `server` binds and serves; `routes` has every path; `ingest` takes a POST to the log; `reads` answers what was
-//! counted; `reports` writes it down to be kept; `pages` are for people; `problem` has every refusal.
+//! be set; `server` binds and serves; `routes` has every path, and `direct` stands before them; `ingest` takes a POST to the
+//! log; `reads` answers what was counted; `reports` writes it down to be kept; `pages` are for people; `problem` has every
+//! refusal.
 
 mod answering;
 mod changes;
@@ -10,6 +11,7 @@ pub mod config;
 mod connect;
 mod cors;
 mod counted_through;
+mod direct;
 mod front;
 mod index;
 mod ingest;

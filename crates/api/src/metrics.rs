@@ -4,8 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, web};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -233,17 +232,16 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    pub(crate) fn begin(request: &ServiceRequest) -> Option<Self> {
-        let front = request.app_data::<web::Data<Front>>()?.clone();
+    pub(crate) fn begin(front: web::Data<Front>, method: &Method) -> Self {
         front.metrics.in_flight.inc();
-        Some(Self { front, method: method_label(request.method()), began: Instant::now() })
+        Self { front, method: method_label(method), began: Instant::now() }
     }
 
-    pub(crate) fn end(self, answer: &ServiceResponse<impl MessageBody>) {
-        if let Some(route) = answer.request().app_data::<Route>() {
-            route.answered(&self.front.metrics, self.method, answer.status().as_u16(), self.began);
+    pub(crate) fn end(self, route: Option<&Route>, status: StatusCode, problem: Option<&Problem>) {
+        if let Some(route) = route {
+            route.answered(&self.front.metrics, self.method, status.as_u16(), self.began);
         }
-        if let Some(problem) = answer.response().error().and_then(problem_of) {
+        if let Some(problem) = problem {
             self.front.metrics.refused(problem.kind());
         }
     }
@@ -256,11 +254,12 @@ impl Drop for Measured {
     }
 }
 
-fn problem_of(error: &actix_web::Error) -> Option<&Problem> {
+/// The problem that an error is, if it is one.
+pub(crate) fn problem_of(error: &actix_web::Error) -> Option<&Problem> {
     error.as_error::<Problem>().or_else(|| error.as_error::<Trouble>().map(Trouble::problem))
 }
 
-fn method_label(method: &actix_web::http::Method) -> &'static str {
+fn method_label(method: &Method) -> &'static str {
     const KNOWN: [&str; 8] = ["GET", "POST", "PUT", "HEAD", "OPTIONS", "PATCH", "DELETE", "TRACE"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }

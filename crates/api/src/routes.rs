@@ -13,12 +13,12 @@ use crate::reads::{
     accounting, dead_reasons, endpoint, endpoints, evidence, overview, results, series, services, sparklines, summary,
 };
 use crate::reports::{kept, once};
-use crate::{index, live, metrics, polls, reads, ready, shared_answers};
+use crate::{direct, index, live, metrics, polls, reads, ready, shared_answers};
 
 /// Mounts all routes.
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
     // Ingest
-    app.service(write("/v1/events", Method::POST, events::post));
+    app.service(write(direct::PATH, Method::POST, events::post));
     app.service(write("/v1/traces", Method::POST, traces::post));
     app.service(write("/api/vote", Method::POST, votes::post_default));
     app.service(write("/v1/polls/{poll}/votes", Method::POST, votes::post));

@@ -4,11 +4,13 @@ use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use actix_service::apply_fn_factory;
 use actix_web::{App, HttpServer, web};
 use tokio::net::TcpSocket;
 
 use crate::answering::Answering;
 use crate::config::Config;
+use crate::direct::Direct;
 use crate::front::Front;
 use crate::{connect, cors, live, reports, routes};
 
@@ -81,11 +83,14 @@ impl Bound {
         let front = web::Data::new(Front::new(self.config));
         let shared = front.clone();
         let app = move || {
-            App::new()
-                .app_data(web::Data::new(shared.for_another_thread()))
+            let front = web::Data::new(shared.for_another_thread());
+            let app = App::new()
+                .app_data(front.clone())
                 .configure(routes::configure)
-                .wrap(cors::layer(&shared.config.cors_origins))
-                .wrap(Answering)
+                .wrap(cors::layer(&front.config.cors_origins))
+                .wrap(Answering);
+            let direct = Direct::new(front);
+            apply_fn_factory(app, move |request, app: &_| direct.call(request, app))
         };
         let server = HttpServer::new(app).disable_signals().keep_alive(KEEP_ALIVE).shutdown_timeout(grace.as_secs());
         let server = if workers > 0 { server.workers(workers) } else { server };

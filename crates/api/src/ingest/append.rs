@@ -14,10 +14,6 @@ use crate::ingest::verdict::Rejections;
 use crate::problem::{Kind, Problem};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Longest place in the log as text, in bytes.
-const ID_BYTES_MAX: usize = 48;
-/// Room for an answer without its rejections, in bytes.
-const JSON_BYTES: usize = 96 + ID_BYTES_MAX;
 
 /// The answer to an accepted request.
 #[derive(Debug)]
@@ -25,12 +21,13 @@ pub(crate) struct Accepted {
     pub(crate) accepted: u32,
     pub(crate) rejections: Rejections,
     pub(crate) duplicate: bool,
-    pub(crate) id: String,
+    /// Its place in the log.
+    pub(crate) entry: (Shard, Position),
 }
 
 impl Accepted {
     /// As JSON, put together: but for rejections nothing in it has anything to escape, and looking for that takes longer than all
-    /// the rest.
+    /// the rest. The id is `shard/epoch-seq`.
     pub(crate) fn response(&self) -> HttpResponse {
         let rejected: Cow<'_, str> = match self.rejections.shown() {
             [] => "[]".into(),
@@ -39,7 +36,9 @@ impl Accepted {
                 Err(error) => return HttpResponse::from_error(JsonPayloadError::Serialize(error)),
             },
         };
-        let (mut accepted, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (shard, at) = self.entry;
+        let mut numbers = [itoa::Buffer::new(); 5];
+        let [accepted, count, of_shard, epoch, seq] = &mut numbers;
         let parts = [
             r#"{"accepted":"#,
             accepted.format(self.accepted),
@@ -48,23 +47,15 @@ impl Accepted {
             r#","rejected_count":"#,
             count.format(self.rejections.count()),
             if self.duplicate { r#","duplicate":true,"id":""# } else { r#","duplicate":false,"id":""# },
-            &self.id,
+            of_shard.format(shard.index()),
+            "/",
+            epoch.format(at.epoch),
+            "-",
+            seq.format(at.seq),
             r#""}"#,
         ];
-        let mut json = String::with_capacity(JSON_BYTES + rejected.len());
-        parts.into_iter().for_each(|part| json.push_str(part));
-        HttpResponse::Accepted().insert_header((header::CONTENT_TYPE, JSON)).body(json)
+        HttpResponse::Accepted().insert_header((header::CONTENT_TYPE, JSON)).body(parts.concat())
     }
-}
-
-/// A place in the log as clients see it: `shard/epoch-seq`.
-pub(crate) fn id(shard: Shard, at: Position) -> String {
-    let (mut id, mut number) = (String::with_capacity(ID_BYTES_MAX), itoa::Buffer::new());
-    for (part, end) in [(u64::from(shard.index()), "/"), (at.epoch, "-"), (at.seq, "")] {
-        id.push_str(number.format(part));
-        id.push_str(end);
-    }
-    id
 }
 
 /// Appends, and says in the words of HTTP why not.

@@ -7,10 +7,11 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web;
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
 use tally_model::BODY_BYTES_MAX;
 
@@ -33,6 +34,11 @@ const UNPACK_HERE_BYTES_MAX: usize = 64 * 1024;
 /// Largest window of a zstd frame, as a power of two: 8 MiB, more than a body may be, and what `zstd -19` uses.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// A body as it comes.
+pub(crate) trait Chunks: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
+
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Chunks for S {}
+
 /// A body, unpacked, with the room it takes.
 pub(crate) struct Body<'r> {
     bytes: Bytes,
@@ -52,7 +58,7 @@ impl Deref for Body<'_> {
 ///
 /// # Errors
 /// 400 (damaged), 408, 413, 415, or 503 while too many are being read.
-pub(crate) async fn read<'r>(room: &'r Room, headers: &HeaderMap, payload: web::Payload) -> Result<Body<'r>, Problem> {
+pub(crate) async fn read<'r>(room: &'r Room, headers: &HeaderMap, payload: impl Chunks) -> Result<Body<'r>, Problem> {
     read_within(BODY_BYTES_MAX, room, headers, payload).await
 }
 
@@ -64,7 +70,7 @@ pub(crate) async fn read_within<'r>(
     bytes_max: usize,
     room: &'r Room,
     headers: &HeaderMap,
-    payload: web::Payload,
+    payload: impl Chunks,
 ) -> Result<Body<'r>, Problem> {
     let mut held = room.enter();
     let sent = in_time(gather(bytes_max, headers, payload, &mut held)).await?;
@@ -90,7 +96,7 @@ pub(crate) async fn read_within<'r>(
 pub(crate) async fn object<T: DeserializeOwned>(
     room: &Room,
     headers: &HeaderMap,
-    payload: web::Payload,
+    payload: impl Chunks,
 ) -> Result<T, Problem> {
     let body = read(room, headers, payload).await?;
     content::json(headers)?;
@@ -101,7 +107,7 @@ pub(crate) async fn object<T: DeserializeOwned>(
 ///
 /// # Errors
 /// 408, 413.
-pub(crate) async fn pass_over(payload: web::Payload) -> Result<(), Problem> {
+pub(crate) async fn pass_over(payload: impl Chunks) -> Result<(), Problem> {
     in_time(async { discard(BODY_BYTES_MAX, payload).await }).await
 }
 
@@ -130,7 +136,7 @@ fn late() -> Problem {
 async fn gather(
     bytes_max: usize,
     headers: &HeaderMap,
-    mut payload: web::Payload,
+    mut payload: impl Chunks,
     held: &mut Held<'_>,
 ) -> Result<Bytes, Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -161,7 +167,7 @@ async fn gather(
 }
 
 /// Reads on for a while and throws away what comes.
-async fn discard(bytes_max: usize, mut payload: web::Payload) -> Result<(), Problem> {
+async fn discard(bytes_max: usize, mut payload: impl Chunks) -> Result<(), Problem> {
     let mut discarded = 0;
     while let Some(chunk) = payload.next().await {
         discarded += chunk.map_err(|error| broken(&error))?.len();
@@ -172,7 +178,7 @@ async fn discard(bytes_max: usize, mut payload: web::Payload) -> Result<(), Prob
     Ok(())
 }
 
-fn broken(error: &actix_web::error::PayloadError) -> Problem {
+fn broken(error: &PayloadError) -> Problem {
     Problem::new(Kind::BadRequest, format!("the body broke off: {error}")).closing()
 }
 

@@ -1,10 +1,11 @@
 //! `POST /v1/events`.
 
+use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use tally_stream::ClientKey;
 
 use crate::front::{Front, now_ms};
-use crate::ingest::append::{Accepted, id};
+use crate::ingest::append::Accepted;
 use crate::ingest::count::{self, Counted};
 use crate::ingest::key::Door;
 use crate::ingest::parse::{BodyError, Form, judge_body};
@@ -14,16 +15,28 @@ use crate::problem::{Kind, Problem};
 
 const DOOR: Door<'static> = Door { name: "events", poll: "" };
 
-/// Reads, judges and appends the events of one request.
+/// As a route. Most requests do not come this way, see `direct.rs`.
 pub(crate) async fn post(
     front: web::Data<Front>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read(&front.room, request.headers(), payload).await?;
-    let form = content::form(request.headers())?;
-    let key = key::of(request.headers(), DOOR, &body)?;
-    let accepted = count(&front, body::text(&body)?, form, key).await?;
+    answer(&front, request.headers(), payload).await
+}
+
+/// Reads, judges and appends the events of one request.
+///
+/// # Errors
+/// Those of the body, its headers and the log, and 422 if no event is acceptable.
+pub(crate) async fn answer(
+    front: &Front,
+    headers: &HeaderMap,
+    payload: impl body::Chunks,
+) -> Result<HttpResponse, Problem> {
+    let body = body::read(&front.room, headers, payload).await?;
+    let form = content::form(headers)?;
+    let key = key::of(headers, DOOR, &body)?;
+    let accepted = count(front, body::text(&body)?, form, key).await?;
     front.metrics.judged(u64::from(accepted.accepted), &accepted.rejections, accepted.duplicate);
     Ok(accepted.response())
 }
@@ -33,8 +46,8 @@ async fn count(front: &Front, text: &str, form: Form, key: Option<ClientKey>) ->
     let judge = |rules| judge_body(text, form, rules).map_err(|error| of_body(&error));
     let counted = count::count(front, key, judge(rules)?, rules, judge).await?;
     let Counted { accepted, rejections, duplicate, entry } = counted;
-    let Some((shard, at)) = entry else { return Err(nothing_acceptable(front, rejections)) };
-    Ok(Accepted { accepted, rejections, duplicate, id: id(shard, at) })
+    let Some(entry) = entry else { return Err(nothing_acceptable(front, rejections)) };
+    Ok(Accepted { accepted, rejections, duplicate, entry })
 }
 
 fn of_body(error: &BodyError) -> Problem {

@@ -7,7 +7,7 @@ use tally_store::Poll;
 use tally_stream::{AppendRequest, Appended, ClientKey};
 
 use crate::front::{Front, now_ms};
-use crate::ingest::append::{Accepted, append, id};
+use crate::ingest::append::{Accepted, append};
 use crate::ingest::key::Door;
 use crate::ingest::{Rejections, Scalar, body, content, key, voter};
 use crate::polls::DEFAULT_POLL;
@@ -127,7 +127,7 @@ async fn count(
             return Err(refusal.unwrap_or_else(|| Problem::new(Kind::NothingAcceptable, "there is no vote")));
         }
     };
-    Ok(Accepted { accepted: 1, rejections: Rejections::default(), duplicate, id: id(shard, at) })
+    Ok(Accepted { accepted: 1, rejections: Rejections::default(), duplicate, entry: (shard, at) })
 }
 
 fn judge(front: &Front, poll: &Poll, request: &HttpRequest, ballot: Ballot<'_>) -> Result<Vote, Problem> {

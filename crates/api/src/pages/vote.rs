@@ -128,7 +128,7 @@ impl Form {
 /// The result's page, told what was chosen, and where in the log it stands.
 fn result_path(poll: &str, sent: &Form, accepted: &Accepted) -> String {
     let option = sent.option.as_deref().unwrap_or_default();
-    let (_, at) = accepted.id.split_once('/').unwrap_or_default();
-    let query = serde_urlencoded::to_string([("voted", option), ("at", at)]).unwrap_or_default();
+    let (_, at) = accepted.entry;
+    let query = serde_urlencoded::to_string([("voted", option), ("at", &at.to_string())]).unwrap_or_default();
     format!("/vote/{poll}/result?{query}")
 }

@@ -9,6 +9,7 @@ mod bad_events;
 mod bad_questions;
 mod browser;
 mod dead_letters;
+mod direct;
 mod divided;
 mod good_events;
 mod live;
