@@ -101,15 +101,26 @@ impl Sketch {
     /// nothing.
     #[must_use]
     pub fn quantile_us(&self, q: f64) -> Option<f64> {
+        let [quantile] = self.quantiles_us([q]);
+        quantile
+    }
+
+    /// Several, which must ascend, for little more than the last of them costs.
+    #[must_use]
+    pub fn quantiles_us<const N: usize>(&self, ascending: [f64; N]) -> [Option<f64>; N] {
         let count = self.count();
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).max(1);
-        let mut seen = 0_u64;
-        let bin = self.bins.iter().find(|bin| {
-            seen = seen.saturating_add(bin.1);
-            seen >= rank
-        })?;
-        Some(value_us(bin.0))
+        let mut bins = self.bins.iter();
+        let (mut seen, mut last) = (0_u64, None);
+        ascending.map(|q| {
+            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).max(1);
+            while seen < rank {
+                let (bin, count) = *bins.next()?;
+                seen = seen.saturating_add(count);
+                last = Some(value_us(bin));
+            }
+            last
+        })
     }
 
     /// One run, or no byte for a sketch of nothing.
@@ -262,7 +273,7 @@ mod tests {
 
     #[test]
     fn nothing_has_no_quantile() {
-        assert_eq!(Sketch::new().quantile_us(0.5), None);
+        assert_eq!(Sketch::new().quantiles_us([0.5, 0.9]), [None, None]);
         assert!(Sketch::new().encode().is_empty());
     }
 
@@ -278,11 +289,13 @@ mod tests {
 
     fn assert_close(sketch: &Sketch, values: &mut [u64]) -> Result<(), TestCaseError> {
         values.sort_unstable();
-        for q in [0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0] {
+        let ascending = [0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0];
+        for (q, found) in ascending.into_iter().zip(sketch.quantiles_us(ascending)) {
             let rank = ((q * values.len() as f64).ceil() as usize).max(1);
             let exact = values[rank - 1] as f64;
-            let found = sketch.quantile_us(q).unwrap();
+            let found = found.unwrap();
             prop_assert!((found - exact).abs() <= exact * RELATIVE_ERROR * (1.0 + 1e-9), "q {q}: {found} for {exact}");
+            prop_assert_eq!(sketch.quantile_us(q), Some(found));
         }
         Ok(())
     }

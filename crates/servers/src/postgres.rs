@@ -223,8 +223,7 @@ async fn launch(cluster: &Cluster, log: &Path, port: u16, durable: bool) -> Resu
 }
 
 fn arguments(cluster: &Cluster, port: u16, durable: bool) -> Vec<String> {
-    let mut settings =
-        vec!["listen_addresses=127.0.0.1", "unix_socket_directories=", "logging_collector=off", "jit=off"];
+    let mut settings = vec!["listen_addresses=127.0.0.1", "unix_socket_directories=", "logging_collector=off"];
     if durable {
         settings.extend(["shared_buffers=256MB", "max_connections=100", "max_wal_size=2GB"]);
     } else {

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use rustc_hash::FxBuildHasher;
 use tally_model::{Cover, EndpointId, EndpointName, Level, SketchError, SketchSum, Window};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -65,8 +66,7 @@ impl Store {
 /// What came of an endpoint so far.
 #[derive(Default)]
 struct Found {
-    /// Service, method, route.
-    name: Vec<String>,
+    name: Option<EndpointName>,
     counts: Figures,
     /// Its sketches, one behind the other.
     runs: Vec<u8>,
@@ -79,7 +79,10 @@ struct Table<'a> {
     /// The coarsest level that is read, for what is said of damage.
     level: Level,
     stretches: &'a [Stretch],
-    found: HashMap<EndpointId, Found>,
+    /// Where an endpoint is in `found`. Apart, because most of what is looked for then lies in the processor's cache; and ids are
+    /// chance enough to be their own hash.
+    places: HashMap<EndpointId, usize, FxBuildHasher>,
+    found: Vec<(EndpointId, Found)>,
     /// What merges an endpoint's sketches; of nothing in between.
     merging: SketchSum,
     bins: SketchSum,
@@ -89,21 +92,36 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn new(level: Level, stretches: &'a [Stretch]) -> Self {
-        let (found, merging, bins) = (HashMap::new(), SketchSum::new(), SketchSum::new());
-        Self { level, stretches, found, merging, bins, unpacking: None }
+        let (places, found) = (HashMap::default(), Vec::new());
+        let (merging, bins) = (SketchSum::new(), SketchSum::new());
+        Self { level, stretches, places, found, merging, bins, unpacking: None }
+    }
+
+    /// What came of an endpoint so far, and what merges its sketches.
+    fn found(&mut self, id: EndpointId) -> (&mut Found, &mut SketchSum) {
+        let place = *self.places.entry(id).or_insert_with(|| {
+            self.found.push((id, Found::default()));
+            self.found.len() - 1
+        });
+        (&mut self.found[place].1, &mut self.merging)
     }
 
     fn take(&mut self, row: &Row) -> Result<(), Error> {
         let fail = |source| Error::Database { statement: READ, source };
         let id = EndpointId::from_raw(row.try_get(0).map_err(fail)?);
         let Some(bytes) = row.try_get::<_, Option<&[u8]>>(BYTES).map_err(fail)? else {
-            self.found.entry(id).or_default().name = row.try_get(BYTES + 3).map_err(fail)?;
+            let name: Vec<&str> = row.try_get(BYTES + 3).map_err(fail)?;
+            if let [service, method, route] = name[..] {
+                self.found(id).0.name = Some(EndpointName::new(service, method, route));
+            }
             return Ok(());
         };
         let Some(block_s) = row.try_get::<_, Option<i64>>(BYTES + 1).map_err(fail)? else {
-            let found = self.found.entry(id).or_default();
-            found.counts.add_counts(&Figures::counts(READ, row, 1)?);
-            return found.push(bytes, &mut self.merging).map_err(damaged(self.level, id));
+            let counts = Figures::counts(READ, row, 1)?;
+            let damaged = damaged(self.level, id);
+            let (found, merging) = self.found(id);
+            found.counts.add_counts(&counts);
+            return found.push(bytes, merging).map_err(damaged);
         };
         let i: i32 = row.try_get(BYTES + 2).map_err(fail)?;
         let stretch = usize::try_from(i).ok().and_then(|i| self.stretches.get(i));
@@ -127,15 +145,16 @@ impl<'a> Table<'a> {
         }
         if let Some(counts) = counts {
             self.unpacking = Some(id);
-            self.found.entry(id).or_default().counts.add_counts(&counts);
+            self.found(id).0.counts.add_counts(&counts);
         }
         Ok(())
     }
 
     fn end_unpacking(&mut self) -> Result<(), Error> {
         let Some(id) = self.unpacking.take() else { return Ok(()) };
-        let found = self.found.entry(id).or_default();
-        found.push(&self.bins.take().encode(), &mut self.merging).map_err(damaged(self.level, id))
+        let (sketch, damaged) = (self.bins.take().encode(), damaged(self.level, id));
+        let (found, merging) = self.found(id);
+        found.push(&sketch, merging).map_err(damaged)
     }
 
     fn figures(mut self) -> Result<Vec<EndpointFigures>, Error> {
@@ -164,10 +183,9 @@ impl Found {
     fn figures(self, id: EndpointId, level: Level, bins: &mut SketchSum) -> Result<EndpointFigures, Error> {
         bins.add(&self.runs).map_err(damaged(level, id))?;
         let figures = Figures { sketch: bins.take(), ..self.counts };
-        let [service, method, route] = &self.name[..] else {
-            return Err(Error::Answer { statement: READ, answer: format!("endpoint {id} without a name") });
-        };
-        Ok(EndpointFigures { id, name: EndpointName::new(service, method, route), figures })
+        let answer = || format!("endpoint {id} without a name");
+        let name = self.name.ok_or_else(|| Error::Answer { statement: READ, answer: answer() })?;
+        Ok(EndpointFigures { id, name, figures })
     }
 }
 

@@ -84,8 +84,8 @@ impl Worse<'_> {
             before_error_ratio: self.before.and_then(ratio),
             peak_error_ratio: peak.and_then(Bucket::ratio).map(|ratio| rounded(ratio, DIGITS)),
             peak_s: peak.map(|bucket| bucket.start_s),
-            p99: Short::quantile(&self.row.figures, 0.99),
-            before_p99: self.before.and_then(|before| Short::quantile(before, 0.99)),
+            p99: Short::p99(&self.row.figures),
+            before_p99: self.before.and_then(Short::p99),
         }
     }
 }

@@ -7,7 +7,7 @@ use tally_model::{EndpointId, EndpointName};
 use tally_store::Figures;
 
 use crate::reads::cut::Point;
-use crate::reads::figures::Short;
+use crate::reads::figures::{SHOWN_QUANTILES, Short};
 
 /// What happened over time: all columns are equally long.
 #[derive(Debug, Default, Serialize)]
@@ -110,10 +110,11 @@ impl Counts {
 
 impl Quantiles {
     fn push(&mut self, figures: &Figures) {
-        self.p50.push(Short::quantile(figures, 0.5));
-        self.p90.push(Short::quantile(figures, 0.9));
-        self.p95.push(Short::quantile(figures, 0.95));
-        self.p99.push(Short::quantile(figures, 0.99));
+        let [p50, p90, p95, p99] = Short::quantiles(figures, SHOWN_QUANTILES);
+        self.p50.push(p50);
+        self.p90.push(p90);
+        self.p95.push(p95);
+        self.p99.push(p99);
     }
 }
 
@@ -121,7 +122,7 @@ impl Before {
     fn push(&mut self, figures: Option<&Figures>) {
         self.before_requests.push(figures.map_or(0, |figures| figures.requests));
         self.before_status_5xx.push(figures.map_or(0, |figures| figures.status[4]));
-        self.before_p99.push(figures.and_then(|figures| Short::quantile(figures, 0.99)));
+        self.before_p99.push(figures.and_then(|figures| Short::p99(figures)));
     }
 }
 

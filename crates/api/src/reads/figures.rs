@@ -7,6 +7,8 @@ use tally_store::Figures;
 const DIGITS: i32 = 6;
 /// Digits of a quantile in columns, where many are sent.
 const COLUMN_DIGITS: i32 = 4;
+/// The quantiles that are shown of all durations.
+pub(crate) const SHOWN_QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
 /// What was counted, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,16 +86,17 @@ impl Status {
 impl Durations {
     fn of(figures: &Figures) -> Self {
         let ms = |us: u64| us as f64 / 1_000.0;
-        let quantile = |q| quantile_ms(figures, q).map(|ms| rounded(ms, DIGITS));
+        let [p50, p90, p95, p99] =
+            quantiles_ms(figures, SHOWN_QUANTILES).map(|quantile| quantile.map(|ms| rounded(ms, DIGITS)));
         let avg = (figures.timed > 0).then(|| ms(figures.duration_sum_us) / figures.timed as f64);
         Self {
             avg: avg.map(|ms| rounded(ms, DIGITS)),
             min: figures.duration_min_us.map(ms),
             max: figures.duration_max_us.map(ms),
-            p50: quantile(0.5),
-            p90: quantile(0.9),
-            p95: quantile(0.95),
-            p99: quantile(0.99),
+            p50,
+            p90,
+            p95,
+            p99,
         }
     }
 }
@@ -103,9 +106,15 @@ impl Durations {
 pub(crate) struct Short(f64);
 
 impl Short {
-    /// The `q`-quantile; `None` if nothing had a duration.
-    pub(crate) fn quantile(figures: &Figures, q: f64) -> Option<Self> {
-        quantile_ms(figures, q).map(Self::of)
+    /// Quantiles, which must ascend; `None` if nothing had a duration.
+    pub(crate) fn quantiles<const N: usize>(figures: &Figures, ascending: [f64; N]) -> [Option<Self>; N] {
+        quantiles_ms(figures, ascending).map(|quantile| quantile.map(Self::of))
+    }
+
+    /// The quantile of 0.99.
+    pub(crate) fn p99(figures: &Figures) -> Option<Self> {
+        let [p99] = Self::quantiles(figures, [0.99]);
+        p99
     }
 
     /// A number with no more digits than it is worth.
@@ -126,12 +135,15 @@ impl Serialize for Short {
     }
 }
 
+/// Quantiles of the durations in milliseconds, which must ascend.
 #[allow(clippy::cast_precision_loss)]
-fn quantile_ms(figures: &Figures, q: f64) -> Option<f64> {
-    let us = figures.sketch.quantile_us(q)?;
+pub(crate) fn quantiles_ms<const N: usize>(figures: &Figures, ascending: [f64; N]) -> [Option<f64>; N] {
     // A bin's value may lie just outside of what really occurred.
-    let above = figures.duration_min_us.map_or(us, |min| us.max(min as f64));
-    Some(figures.duration_max_us.map_or(above, |max| above.min(max as f64)) / 1_000.0)
+    let occurred = |us: f64| {
+        let above = figures.duration_min_us.map_or(us, |min| us.max(min as f64));
+        figures.duration_max_us.map_or(above, |max| above.min(max as f64))
+    };
+    figures.sketch.quantiles_us(ascending).map(|quantile| quantile.map(|us| occurred(us) / 1_000.0))
 }
 
 /// The value to so many significant digits.

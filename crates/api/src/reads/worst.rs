@@ -36,14 +36,17 @@ pub(crate) fn worst_hours(points: &[Point], cut: Cut) -> Vec<WorstHour> {
         .collect();
     placed.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| b.1.total_cmp(&a.1)).then_with(|| a.2.start_s.cmp(&b.2.start_s)));
     placed.truncate(WORST_MAX);
-    let shown = |(errors, _, point): (u64, f64, Point)| WorstHour {
-        from_s: point.start_s.max(cut.window.from_s),
-        to_s: point.end_s.min(cut.window.to_s),
-        requests: point.figures.requests,
-        errors,
-        error_ratio: point.bucket().ratio().map_or(0.0, |ratio| rounded(ratio, DIGITS)),
-        p50: Short::quantile(&point.figures, 0.5),
-        p99: Short::quantile(&point.figures, 0.99),
+    let shown = |(errors, _, point): (u64, f64, Point)| {
+        let [p50, p99] = Short::quantiles(&point.figures, [0.5, 0.99]);
+        WorstHour {
+            from_s: point.start_s.max(cut.window.from_s),
+            to_s: point.end_s.min(cut.window.to_s),
+            requests: point.figures.requests,
+            errors,
+            error_ratio: point.bucket().ratio().map_or(0.0, |ratio| rounded(ratio, DIGITS)),
+            p50,
+            p99,
+        }
     };
     placed.into_iter().map(shown).collect()
 }

@@ -3,13 +3,14 @@
 use tally_store::Figures;
 
 use crate::reads::cut::Point;
+use crate::reads::figures::{SHOWN_QUANTILES, quantiles_ms};
 use crate::reads::marks::{Bucket, Mark};
 use crate::reports::numbers::percent;
 use crate::reports::times;
 
 /// The quantiles that a report shows, by name.
 pub(crate) const QUANTILES: [&str; 4] = ["p50", "p90", "p95", "p99"];
-const QUANTILE_RANKS: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
+
 /// Steps that cover a window, without a gap: a step without requests is there.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Series {
@@ -75,7 +76,13 @@ pub(crate) fn mark_words(mark: &Mark, span_s: i64) -> String {
 
 impl Step {
     pub(crate) fn of(start_s: i64, end_s: i64, figures: &Figures) -> Self {
-        Self { start_s, end_s, requests: figures.requests, status: figures.status, quantiles_ms: quantiles_ms(figures) }
+        Self {
+            start_s,
+            end_s,
+            requests: figures.requests,
+            status: figures.status,
+            quantiles_ms: quantiles_ms(figures, SHOWN_QUANTILES),
+        }
     }
 
     pub(crate) const fn errors(&self) -> u64 {
@@ -94,16 +101,6 @@ impl Step {
     pub(crate) fn middle_s(&self) -> f64 {
         f64::midpoint(self.start_s as f64, self.end_s as f64)
     }
-}
-
-/// Quantiles of the durations in milliseconds, within the shortest and longest that occurred.
-pub(crate) fn quantiles_ms(figures: &Figures) -> [Option<f64>; 4] {
-    let ms = |us: u64| us as f64 / 1_000.0;
-    let (min, max) = (figures.duration_min_us.map(ms), figures.duration_max_us.map(ms));
-    QUANTILE_RANKS.map(|rank| {
-        let value = figures.sketch.quantile_us(rank)? / 1_000.0;
-        Some(value.max(min.unwrap_or(value)).min(max.unwrap_or(value)))
-    })
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use tally_store::Figures;
 
+use crate::reads::figures::{SHOWN_QUANTILES, quantiles_ms};
 use crate::reports::charts::Chart;
 use crate::reports::charts::axis::{Scale, linear_ticks, log_ticks};
 use crate::reports::charts::frame::{Picture, Plot, Width, across, line, n};
 use crate::reports::charts::latency::label;
 use crate::reports::numbers::{count, duration};
-use crate::reports::series::{QUANTILES, quantiles_ms};
+use crate::reports::series::QUANTILES;
 
 /// Bins of a sketch in one bar: bars are 6 % wide, which is wide enough to be seen.
 const BINS_IN_A_BAR: i32 = 3;
@@ -49,7 +50,7 @@ pub(crate) fn distribution(figures: &Figures, before: Option<&Figures>) -> Chart
     let now = bars(figures);
     let before =
         before.filter(|before| before.timed > 0).map(|before| scaled(bars(before), figures.timed, before.timed));
-    let quantiles = quantiles_ms(figures);
+    let quantiles = quantiles_ms(figures, SHOWN_QUANTILES);
     let words = words(&now, quantiles);
     Chart::of(|width| draw(width, &now, before.as_deref(), quantiles, &words))
 }
