@@ -40,10 +40,12 @@ impl EndpointName {
         &self.text[self.method_end + 1..]
     }
 
-    /// Whether it is made of these texts.
+    /// Service, method and route as bytes, which need no look for where characters begin.
     #[must_use]
-    pub fn is(&self, service: &str, method: &str, route: &str) -> bool {
-        self.route() == route && self.service() == service && self.method() == method
+    pub(crate) fn bytes(&self) -> [&[u8]; 3] {
+        let (service, rest) = self.text.as_bytes().split_at(self.service_end);
+        let (method, route) = rest.split_at(self.method_end - self.service_end);
+        [service, &method[1..], &route[1..]]
     }
 
     /// The id that follows from the name; see [`EndpointId`].
@@ -108,7 +110,8 @@ mod tests {
         assert_ne!(one, other);
         assert_ne!(one.id(), other.id());
         assert_eq!((other.service(), other.method(), other.route()), ("ab", "", "/c"));
-        assert!(one.is("a", "b", "/c") && !one.is("ab", "", "/c") && !one.is("a", "b", "/"));
+        assert_eq!(one.bytes(), [&b"a"[..], b"b", b"/c"]);
+        assert_eq!(other.bytes(), [&b"ab"[..], b"", b"/c"]);
     }
 
     #[test]

@@ -82,7 +82,8 @@ impl EventBlock {
     /// The index of an endpoint in this block, if it is there. Its texts were then parsed before.
     #[must_use]
     pub fn find(&self, service: &str, method: &str, route: &str) -> Option<u32> {
-        let same = |name: &EndpointName| name.is(service, method, route);
+        let sought = [service, method, route].map(str::as_bytes);
+        let same = |name: &EndpointName| name.bytes() == sought;
         if self.endpoints.len() <= LOOKED_THROUGH_MAX {
             return self.endpoints.iter().position(same).map(place);
         }

@@ -20,7 +20,8 @@ pub struct RawEndpoint<'a> {
 
 impl<'a> RawEndpoint<'a> {
     pub(crate) fn of(name: &'a EndpointName) -> Self {
-        Self { route: name.route().as_bytes(), service: name.service().as_bytes(), method: name.method().as_bytes() }
+        let [service, method, route] = name.bytes();
+        Self { route, service, method }
     }
 
     /// The endpoint's name, if its texts are valid.

@@ -117,9 +117,9 @@ impl Sketch {
             while seen < rank {
                 let (bin, count) = *bins.next()?;
                 seen = seen.saturating_add(count);
-                last = Some(value_us(bin));
+                last = Some(bin);
             }
-            last
+            last.map(value_us)
         })
     }
 
