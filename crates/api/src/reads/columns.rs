@@ -122,7 +122,7 @@ impl Before {
     fn push(&mut self, figures: Option<&Figures>) {
         self.before_requests.push(figures.map_or(0, |figures| figures.requests));
         self.before_status_5xx.push(figures.map_or(0, |figures| figures.status[4]));
-        self.before_p99.push(figures.and_then(|figures| Short::p99(figures)));
+        self.before_p99.push(figures.and_then(Short::p99));
     }
 }
 
