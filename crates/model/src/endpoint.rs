@@ -41,7 +41,6 @@ impl EndpointName {
     }
 
     /// Service, method and route as bytes, which need no look for where characters begin.
-    #[must_use]
     pub(crate) fn bytes(&self) -> [&[u8]; 3] {
         let (service, rest) = self.text.as_bytes().split_at(self.service_end);
         let (method, route) = rest.split_at(self.method_end - self.service_end);

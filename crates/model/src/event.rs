@@ -95,6 +95,10 @@ impl EventBlock {
         self.find(service, method, route).unwrap_or_else(|| self.add(EndpointName::new(service, method, route)))
     }
 
+    fn intern_name(&mut self, name: &EndpointName) -> u32 {
+        self.find(name.service(), name.method(), name.route()).unwrap_or_else(|| self.add(name.clone()))
+    }
+
     fn add(&mut self, name: EndpointName) -> u32 {
         self.endpoints.push(name);
         let endpoints = self.endpoints.len();
@@ -113,9 +117,7 @@ impl EventBlock {
 
     /// Appends all events of `other`, in order.
     pub fn merge(&mut self, other: &Self) {
-        let mut intern =
-            |e: &EndpointName| self.find(e.service(), e.method(), e.route()).unwrap_or_else(|| self.add(e.clone()));
-        let places: Vec<u32> = other.endpoints.iter().map(&mut intern).collect();
+        let places: Vec<u32> = other.endpoints.iter().map(|name| self.intern_name(name)).collect();
         self.rows.extend(other.rows.iter().map(|r| EventRow { endpoint: places[r.endpoint as usize], ..*r }));
     }
 
