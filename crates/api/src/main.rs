@@ -20,6 +20,9 @@ const EXIT_SETTINGS: u8 = 2;
 struct Arguments {}
 
 fn main() -> ExitCode {
+    // Huge pages take half as much memory again (docs/adr/0020-small-pages.md). A kernel without them refuses, to the same end.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let Arguments {} = Arguments::parse();
     let config = match Config::from_env().and_then(|config| logging::start(&config).map(|()| config)) {
         Ok(config) => config,

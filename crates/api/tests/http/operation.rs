@@ -58,6 +58,8 @@ async fn it_serves_while_it_waits() {
     let said = tally_servers::tail(process.log());
     assert!(said.contains("waiting for Redis") && said.contains("waiting for PostgreSQL"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
+    let seen_by_kernel = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+    assert!(!seen_by_kernel.contains("THP_enabled:\t1"), "it uses huge pages");
 }
 
 #[tokio::test]

@@ -64,6 +64,8 @@ async fn it_counts_says_so_and_ends_promptly_with_its_leases_released() {
     assert!(metrics.contains(&format!("tally_consumer_events_counted_total {events}")), "{metrics}");
     assert!(metrics.contains("tally_consumer_shards_owned{shard=\"0\"} 1"), "{metrics}");
     assert_eq!(owners(&stage).await, "2");
+    let seen_by_kernel = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+    assert!(!seen_by_kernel.contains("THP_enabled:\t1"), "it uses huge pages");
 
     process.terminate().unwrap();
     let status = process.wait(PROMPT).await.unwrap();
