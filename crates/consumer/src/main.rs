@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const EXIT_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
-    // Huge pages take half as much memory again (docs/adr/0020-small-pages.md). A kernel without them refuses, to the same end.
+    // Huge pages take up to two fifths more memory (docs/adr/0020-small-pages.md). A kernel without them refuses, to the same end.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let arguments = Arguments::parse();
