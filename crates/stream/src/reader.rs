@@ -9,8 +9,9 @@ use crate::error::Error;
 use crate::link::Link;
 use crate::{keys, script};
 
-/// What one read is meant to bring at most, in bytes. Past the backlog limit of a shard it cannot be.
-const READ_BYTES: usize = 16 * 1024 * 1024;
+/// What one read is meant to bring at most, in bytes: what stays in a core's cache from the socket until it is counted, and
+/// is little memory in Redis and here, for each shard.
+const READ_BYTES: usize = 1024 * 1024;
 /// Most entries of one read, however small they are.
 const READ_ENTRIES_MAX: usize = 4_096;
 /// Entries of the first read, before a size is known: 16 MiB of the largest.
@@ -53,12 +54,12 @@ impl Reader {
         Ok(entries)
     }
 
-    /// Like [`Self::read`], with a count chosen from the sizes of recent entries so that one read stays under 16 MiB.
+    /// Like [`Self::read`], with a count chosen from the sizes of recent entries so that one read stays near 1 MiB.
     ///
     /// # Errors
     /// As [`Self::read`].
     pub async fn read_batch(&mut self, block: Duration) -> Result<Vec<Entry>, Error> {
-        let count = (READ_BYTES / self.entry_bytes.max(1)).clamp(READ_ENTRIES_FIRST, READ_ENTRIES_MAX);
+        let count = (READ_BYTES / self.entry_bytes.max(1)).clamp(1, READ_ENTRIES_MAX);
         self.was_full = false;
         let entries = self.read(count, block).await?;
         self.was_full = entries.len() >= count;

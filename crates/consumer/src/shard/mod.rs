@@ -65,7 +65,7 @@ pub(crate) const WRITERS_MAX: usize = 2;
 /// The bounds of a counter's work.
 #[derive(Debug, Clone)]
 pub struct Tuning {
-    /// Shortest time between two applies while busy.
+    /// Shortest time between the starts of two applies while busy.
     pub flush: Duration,
     /// Longest wait of one read for something new.
     pub block: Duration,

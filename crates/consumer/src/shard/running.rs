@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tally_model::{Anchor, Batch, Lineage, Position, RequestId, Shard, Step, judge};
 use tally_stream::{Entry, EntryBody};
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::Tuning;
@@ -17,6 +18,9 @@ const FILTER_LIFE: Duration = Duration::from_secs(600);
 const ROW_LIFE: Duration = Duration::from_secs(10);
 /// Bytes of dead letters from which on a batch is applied at once.
 const SET_ASIDE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How much is folded, in events and in entries, before others of the same thread have a turn: a millisecond's work.
+const SLICE_EVENTS: u64 = 20_000;
+const SLICE_ENTRIES: usize = 1_000;
 
 /// Where entries come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +70,8 @@ pub struct Run {
     pub(super) is_full: bool,
     /// Whether Redis was told of `base`.
     pub(super) mirrored: bool,
-    pub(super) applied_at: Option<Instant>,
+    /// When the last batch was sealed.
+    sealed_at: Option<Instant>,
     pub(super) trim_at: Instant,
     filter: HashSet<RequestId>,
     filter_from: Instant,
@@ -85,7 +90,7 @@ impl Run {
             caution: None,
             is_full: false,
             mirrored: false,
-            applied_at: None,
+            sealed_at: None,
             trim_at: now,
             filter,
             filter_from: now,
@@ -103,9 +108,9 @@ impl Run {
         !self.pending.is_empty() && (self.is_full || self.until_due(flush).is_zero())
     }
 
-    /// How long an apply has to wait for the one before.
+    /// How long an apply has to wait for the one before: from start to start, so that what an apply takes is not waited for twice.
     pub(super) fn until_due(&self, flush: Duration) -> Duration {
-        self.applied_at.map_or(Duration::ZERO, |at| (at + flush).saturating_duration_since(Instant::now()))
+        self.sealed_at.map_or(Duration::ZERO, |at| (at + flush).saturating_duration_since(Instant::now()))
     }
 
     /// Whether the ids to filter should be read again.
@@ -122,26 +127,37 @@ impl Run {
         is_old
     }
 
-    /// Folds what was read, by the position rule, until the batch is full.
-    pub(super) fn fold_ahead(&mut self, tuning: &Tuning) -> Folded {
-        let folded = self.fold_until_full(tuning);
+    /// Folds what was read, by the position rule, until the batch is full. In slices: what Redis and PostgreSQL answer the
+    /// other shards' counters meanwhile is not left lying.
+    pub(super) async fn fold_ahead(&mut self, tuning: &Tuning) -> Folded {
+        let folded = loop {
+            match self.fold_slice(tuning) {
+                Some(folded) => break folded,
+                None => yield_now().await,
+            }
+        };
         self.is_full = folded != Folded::All;
         folded
     }
 
-    fn fold_until_full(&mut self, tuning: &Tuning) -> Folded {
+    /// `None`: there is more to fold.
+    fn fold_slice(&mut self, tuning: &Tuning) -> Option<Folded> {
+        let (events, entries) = (self.pending.events() + SLICE_EVENTS, self.pending.entries + SLICE_ENTRIES);
         while !self.has_enough(tuning) {
-            let Some(entry) = self.ahead.pop_front() else { return Folded::All };
+            if self.pending.events() >= events || self.pending.entries >= entries {
+                return None;
+            }
+            let Some(entry) = self.ahead.pop_front() else { return Some(Folded::All) };
             match judge(self.tail(), entry.position, prev_of(&entry)) {
                 Step::Skip => {}
                 Step::Gap => {
                     self.ahead.clear();
-                    return Folded::Gap { found: entry.position };
+                    return Some(Folded::Gap { found: entry.position });
                 }
                 // The ids that it makes to be filtered are known once it is recorded; so it is a batch of its own.
                 Step::Regress { .. } if !self.pending.is_empty() => {
                     self.ahead.push_front(entry);
-                    return Folded::Full;
+                    return Some(Folded::Full);
                 }
                 Step::Next | Step::NewEpoch | Step::Regress { .. } => {
                     let is_counted = self.filter.contains(&entry.request_id);
@@ -149,7 +165,7 @@ impl Run {
                 }
             }
         }
-        Folded::Full
+        Some(Folded::Full)
     }
 
     fn has_enough(&self, tuning: &Tuning) -> bool {
@@ -163,14 +179,14 @@ impl Run {
 
     /// What is to be committed. Until it is settled the run is in between: settle with one of the two below, or SYNC.
     pub(super) fn seal(&mut self, shard: Shard) -> Batch {
+        self.sealed_at = Some(Instant::now());
         self.pending.seal(shard, &self.base, self.lineage)
     }
 
     /// The batch is in PostgreSQL.
     pub(super) fn commit(&mut self, last: Anchor) {
         self.base = last;
-        let now = Instant::now();
-        (self.applied_at, self.row_seen) = (Some(now), now);
+        self.row_seen = Instant::now();
         self.is_full = false;
         self.mirrored = false;
         self.caution = self
@@ -185,6 +201,7 @@ impl Run {
         self.caution = Some(Caution { entries_max: (entries / 2).max(1), until });
         self.ahead.clear();
         self.pending.restart(self.base);
+        self.sealed_at = None;
         self.is_full = false;
         self.source = Source::Log;
     }
