@@ -94,8 +94,8 @@ BEGIN
     SELECT max(at) FILTER (WHERE level = 'minute'), max(at) FILTER (WHERE level = 'hour'),
            max(at) FILTER (WHERE level = 'day'), max(at) FILTER (WHERE level = 'month'), max(sketch_bytes)
         INTO f_minute, f_hour, f_day, f_month, longest FROM kept_floor, setting;
-    SELECT array_agg(to_timestamp(s) ORDER BY n), to_timestamp(min(s)), to_timestamp(max(s))
-        INTO starts, first_start, last_start FROM unnest(m_start_s) WITH ORDINALITY AS m (s, n);
+    SELECT array_agg(to_timestamp(s)), to_timestamp(min(s)), to_timestamp(max(s))
+        INTO starts, first_start, last_start FROM unnest(m_start_s) AS s;
 
     -- The name as partition_of() makes it; that function would be parsed and planned here by every call.
     IF first_start < f_minute OR date_trunc('day', first_start, 'UTC') <> date_trunc('day', last_start, 'UTC')
@@ -165,7 +165,7 @@ BEGIN
         VALUES (p_shard, p_epoch, p_seq, p_redis_entries, p_redis_events, p_redis_bytes, stamp);
     END IF;
 
-    IF EXISTS (SELECT FROM unnest(e_id) AS id WHERE NOT EXISTS (SELECT FROM endpoint e WHERE e.id = id.id)) THEN
+    IF (SELECT count(*) FROM endpoint WHERE id = ANY (e_id)) < cardinality(e_id) THEN
         SELECT a.folded_ids, a.other_ids INTO folded_ids, other_ids FROM admit(e_id, e_service, e_method, e_route) AS a;
     END IF;
     IF folded_ids IS NOT NULL THEN
@@ -178,9 +178,11 @@ BEGIN
     WITH written AS (
         INSERT INTO endpoint_minute AS t (endpoint, start, requests, status_1xx, status_2xx, status_3xx, status_4xx,
                                           status_5xx, timed, duration_sum_us, duration_min_us, duration_max_us, sketch)
-        SELECT * FROM unnest(m_endpoint, starts, m_requests, m_1xx, m_2xx, m_3xx, m_4xx, m_5xx, m_timed, m_sum, m_min,
-                             m_max, m_sketch) AS m (endpoint, start)
-        WHERE start >= f_minute ORDER BY endpoint, start
+        SELECT m_endpoint[n], starts[n], m_requests[n], m_1xx[n], m_2xx[n], m_3xx[n], m_4xx[n], m_5xx[n], m_timed[n], m_sum[n],
+               m_min[n], m_max[n], m_sketch[n]
+        -- By number: thirteen arrays unnested would be written out one by one, and sorted with their sketches.
+        FROM (SELECT n FROM generate_subscripts(m_endpoint, 1) AS n
+              WHERE starts[n] >= f_minute ORDER BY m_endpoint[n], starts[n]) AS sorted
         ON CONFLICT (endpoint, start) DO UPDATE SET
             requests = t.requests + excluded.requests,
             status_1xx = t.status_1xx + excluded.status_1xx, status_2xx = t.status_2xx + excluded.status_2xx,
