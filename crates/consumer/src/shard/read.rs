@@ -40,7 +40,7 @@ impl Counter {
 
     async fn fold_ahead(&mut self) -> Result<(), Error> {
         let State::Run(run) = &mut self.state else { return Ok(()) };
-        let Folded::Gap { found } = run.fold_ahead(&self.desk.tuning).await else { return Ok(()) };
+        let Folded::Gap { found } = run.fold_ahead(&self.desk.tuning) else { return Ok(()) };
         if run.source == Source::Group {
             tracing::debug!(shard = %self.shard, tail = %run.tail(), %found, "the group's cursor is ahead; reading the log");
             self.desk.metrics.cursor_gaps.inc();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tally_model::{Anchor, Batch, Lineage, Position, RequestId, Shard, Step, judge};
 use tally_stream::{Entry, EntryBody};
-use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::Tuning;
@@ -18,9 +17,6 @@ const FILTER_LIFE: Duration = Duration::from_secs(600);
 const ROW_LIFE: Duration = Duration::from_secs(10);
 /// Bytes of dead letters from which on a batch is applied at once.
 const SET_ASIDE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How much is folded, in events and in entries, before others of the same thread have a turn: a millisecond's work.
-const SLICE_EVENTS: u64 = 20_000;
-const SLICE_ENTRIES: usize = 1_000;
 
 /// Where entries come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,37 +123,26 @@ impl Run {
         is_old
     }
 
-    /// Folds what was read, by the position rule, until the batch is full. In slices: what Redis and PostgreSQL answer the
-    /// other shards' counters meanwhile is not left lying.
-    pub(super) async fn fold_ahead(&mut self, tuning: &Tuning) -> Folded {
-        let folded = loop {
-            match self.fold_slice(tuning) {
-                Some(folded) => break folded,
-                None => yield_now().await,
-            }
-        };
+    /// Folds what was read, by the position rule, until the batch is full.
+    pub(super) fn fold_ahead(&mut self, tuning: &Tuning) -> Folded {
+        let folded = self.fold_until_full(tuning);
         self.is_full = folded != Folded::All;
         folded
     }
 
-    /// `None`: there is more to fold.
-    fn fold_slice(&mut self, tuning: &Tuning) -> Option<Folded> {
-        let (events, entries) = (self.pending.events() + SLICE_EVENTS, self.pending.entries + SLICE_ENTRIES);
+    fn fold_until_full(&mut self, tuning: &Tuning) -> Folded {
         while !self.has_enough(tuning) {
-            if self.pending.events() >= events || self.pending.entries >= entries {
-                return None;
-            }
-            let Some(entry) = self.ahead.pop_front() else { return Some(Folded::All) };
+            let Some(entry) = self.ahead.pop_front() else { return Folded::All };
             match judge(self.tail(), entry.position, prev_of(&entry)) {
                 Step::Skip => {}
                 Step::Gap => {
                     self.ahead.clear();
-                    return Some(Folded::Gap { found: entry.position });
+                    return Folded::Gap { found: entry.position };
                 }
                 // The ids that it makes to be filtered are known once it is recorded; so it is a batch of its own.
                 Step::Regress { .. } if !self.pending.is_empty() => {
                     self.ahead.push_front(entry);
-                    return Some(Folded::Full);
+                    return Folded::Full;
                 }
                 Step::Next | Step::NewEpoch | Step::Regress { .. } => {
                     let is_counted = self.filter.contains(&entry.request_id);
@@ -165,7 +150,7 @@ impl Run {
                 }
             }
         }
-        Some(Folded::Full)
+        Folded::Full
     }
 
     fn has_enough(&self, tuning: &Tuning) -> bool {
