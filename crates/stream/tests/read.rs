@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 use tally_model::{Position, Step, judge};
-use tally_stream::{EntryBody, Error};
+use tally_stream::{AppendRequest, Entry, EntryBody, Error};
 
 use crate::support::{SHARD, TestLog, accept, keyed, limits, noise, payload_of, raw, request};
 
@@ -39,6 +39,36 @@ async fn a_reader_sees_all_in_order_while_appends_go_on() {
     writer.await.unwrap();
     assert_eq!(test.log.status(SHARD).await.unwrap().totals.events, events);
     assert!(reader.read_batch(BLOCK).await.unwrap().is_empty());
+}
+
+/// What one read is meant to bring at most, in bytes.
+const READ_BYTES: usize = 1024 * 1024;
+
+#[tokio::test]
+async fn a_read_of_large_entries_stays_near_a_megabyte_once_their_size_is_known() {
+    let test = TestLog::open().await;
+    let appender = test.log.appender(limits());
+    for _ in 0..40 {
+        accept(&appender, AppendRequest { payload: noise(100), ..request(0) }).await;
+    }
+    let mut reader = test.log.reader(SHARD, "c1");
+    let mut seen = reader.read_batch(BLOCK).await.unwrap().len();
+    while seen < 41 {
+        let read = reader.read_batch(BLOCK).await.unwrap();
+        let bytes: usize = read.iter().map(payload_bytes).sum();
+        assert!(bytes > 0 && bytes <= READ_BYTES, "{bytes} bytes in {} entries", read.len());
+        assert!(reader.is_behind() || seen + read.len() == 41, "it brought all that it asked for");
+        seen += read.len();
+    }
+    assert!(reader.read_batch(BLOCK).await.unwrap().is_empty());
+    assert!(!reader.is_behind());
+}
+
+fn payload_bytes(entry: &Entry) -> usize {
+    match &entry.body {
+        EntryBody::Request { payload, .. } => payload.len(),
+        EntryBody::Header(_) | EntryBody::Damaged { .. } => 0,
+    }
 }
 
 #[tokio::test]
@@ -117,7 +147,7 @@ async fn a_foreign_entry_is_damaged_and_fails_no_read() {
 async fn the_first_after_brings_its_time_and_no_payload() {
     let test = TestLog::open().await;
     let appender = test.log.appender(limits());
-    let large = tally_stream::AppendRequest { payload: noise(200), ..request(0) };
+    let large = AppendRequest { payload: noise(200), ..request(0) };
     let at = accept(&appender, large).await;
     let sent_before = sent_bytes(&test).await;
     let first = test.log.first_after(SHARD, test.header).await.unwrap().unwrap();

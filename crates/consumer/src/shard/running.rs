@@ -199,3 +199,24 @@ pub(super) fn prev_of(entry: &Entry) -> Option<Position> {
         EntryBody::Request { .. } | EntryBody::Damaged { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLUSH: Duration = Duration::from_secs(3_600);
+    const APPLY: Duration = Duration::from_millis(20);
+
+    #[tokio::test]
+    async fn the_next_apply_is_due_a_flush_after_the_start_of_the_last_and_at_once_after_a_refusal() {
+        let mut run = Run::new(Anchor::default(), Lineage::default(), HashSet::new());
+        assert_eq!(run.until_due(FLUSH), Duration::ZERO);
+        let batch = run.seal(Shard::new(0));
+        tokio::time::sleep(APPLY).await;
+        run.commit(batch.last);
+        let left = run.until_due(FLUSH);
+        assert!(Duration::ZERO < left && left <= FLUSH - APPLY, "{left:?}: what the apply took is waited for again");
+        run.shrink(2, batch.last.position);
+        assert_eq!(run.until_due(FLUSH), Duration::ZERO);
+    }
+}
